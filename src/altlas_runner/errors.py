@@ -1,0 +1,101 @@
+"""The whole exception family: everything the library raises derives from `AltlasRunnerError`.
+
+A failed task is never an exception: it is a `TaskResult`. Exceptions here mean that a file could not be understood,
+that something is configured wrongly, or that a bundle could not be written or read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from altlas_runner.alt_file.diagnostics import Diagnostic
+
+
+class AltlasRunnerError(Exception):
+    """Base of every error that this library raises."""
+
+
+class AltParseError(AltlasRunnerError):
+    """An ALT file cannot be used; `diagnostics` says where, what and how to mend it.
+
+    Attributes:
+        kind: one of io, json, format, schema, validation.
+        diagnostics: every problem that was found, in the order of position.
+    """
+
+    kind: ClassVar[str] = "format"
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics: list[Diagnostic] = list(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        errors = [d for d in self.diagnostics if d.severity == "error"] or self.diagnostics
+        if not errors:
+            return f"the ALT file is not usable ({self.kind})"
+        lines = [f"{d.code}: {d.message}" + (f" (at {d.path})" if d.path else "") for d in errors[:10]]
+        if len(errors) > 10:
+            lines.append(f"… and {len(errors) - 10} more")
+        return "\n".join(lines)
+
+
+class AltIoError(AltParseError):
+    """The file cannot be read or written."""
+
+    kind = "io"
+
+
+class AltJsonError(AltParseError):
+    """The text is not JSON (or YAML)."""
+
+    kind = "json"
+
+
+class AltFormatError(AltParseError):
+    """The text is JSON, but not an ALT file: a wrong type, a missing field, nothing at all, or over a limit."""
+
+    kind = "format"
+
+
+class AltSchemaError(AltParseError):
+    """The file violates the JSON Schema given with `AltParser.with_schema`."""
+
+    kind = "schema"
+
+
+class AltValidationError(AltParseError):
+    """The file is an ALT file whose content contradicts itself (duplicate ids, cycles, …)."""
+
+    kind = "validation"
+
+
+class ConfigurationError(AltlasRunnerError):
+    """A setting does not fit; the message names the setting and where it came from."""
+
+
+class LocalModelError(ConfigurationError):
+    """The embedded model cannot be loaded; the message says how to get one."""
+
+
+class BundleError(AltlasRunnerError):
+    """A LAST bundle cannot be read or written.
+
+    Attributes:
+        path: the file or directory that was being read or written.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(path, reason)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class IllegalSignalError(AltlasRunnerError):
+    """A signal reached the scheduler in a state that does not allow it: a bug in the driver, never in a file."""

@@ -1,0 +1,149 @@
+"""The seam between scheduling and doing: an `Executor` makes one attempt at a task and says how it ended.
+
+Every executor (AI service, Python handler, distributed engine) satisfies one protocol. It never retries, counts no
+concurrency and skips nothing: all of that is the scheduler's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+from urllib.parse import quote
+
+from altlas_runner.alt_file import Task
+from altlas_runner.results import Attempt, Usage
+from altlas_runner.retrying import RetryPolicy
+
+__all__ = ["Executor", "Outcome", "Retry", "RetryingExecutor", "RunInfo", "TaskAttempt", "idempotency_key"]
+
+Retry = Literal["no", "once", "yes"]
+"""Whether another attempt may help: never, one more time with this error, or as often as the policy allows."""
+
+DEADLINE_PASSED = "AI_DEADLINE"
+"""The error code of a task whose own deadline passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What an attempt may know of the run it belongs to.
+
+    Attributes:
+        run_id: `last_<uuid>`; the LAST file gets the same id.
+        mode: the ALT file's mode (normal, dream, explore, chaos).
+        persona: the ALT file's persona, or None.
+        metadata: the ALT file's metadata, empty when there is none.
+    """
+
+    run_id: str
+    mode: str = "normal"
+    persona: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _no_listener(kind: str, fields: Mapping[str, Any]) -> None:
+    """Drop a progress report that nobody listens to."""
+
+
+@dataclass(slots=True)
+class TaskAttempt:
+    """One try of one task, as handed to an executor.
+
+    Attributes:
+        task: what to do, output references already resolved.
+        number: counted from 1.
+        run: the run it belongs to.
+        previous: the earlier attempts of this task, in order.
+        idempotency_key: the same for every attempt of this task in this run, also after a resume.
+        context: the outputs of the direct dependencies, by task id.
+        deadline: instant on the event loop's clock (`loop.time()`) by which the whole task must have ended, or None.
+            The scheduler stops the attempt then; an executor may use it to choose shorter timeouts.
+        emit: reports progress (a kind and its fields) to the observers of the run.
+    """
+
+    task: Task
+    number: int
+    run: RunInfo
+    previous: Sequence[Attempt] = ()
+    idempotency_key: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    deadline: float | None = None
+    emit: Callable[[str, Mapping[str, Any]], None] = _no_listener
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended. Made by `Outcome.completed` or `Outcome.failed`.
+
+    Attributes:
+        ok: whether the attempt completed.
+        output: any JSON value (completed).
+        artifacts: content or files to be gathered into the bundle (completed).
+        usage: tokens consumed, also of a failed attempt when the service said so.
+        error_code: the typed reason (failed).
+        error: the reason in words, free of secrets (failed).
+        retry: whether another attempt may help (failed).
+        retry_after: seconds that the service asked to wait at least (failed), or None.
+    """
+
+    ok: bool
+    output: Any = None
+    artifacts: Sequence[Mapping[str, Any]] = ()
+    usage: Usage | None = None
+    error_code: str | None = None
+    error: str | None = None
+    retry: Retry = "no"
+    retry_after: float | None = None
+
+    @classmethod
+    def completed(
+        cls, output: Any = None, *, artifacts: Sequence[Mapping[str, Any]] = (), usage: Usage | None = None
+    ) -> Outcome:
+        """The attempt succeeded with a complete output."""
+        return cls(True, output, artifacts, usage)
+
+    @classmethod
+    def failed(
+        cls,
+        error_code: str,
+        error: str,
+        *,
+        retry: Retry = "no",
+        retry_after: float | None = None,
+        usage: Usage | None = None,
+    ) -> Outcome:
+        """The attempt failed; `retry` says whether another one may help."""
+        return cls(False, None, (), usage, error_code, error, retry, retry_after)
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Makes one attempt at a task.
+
+    An attempt may raise: the run goes on, and the task fails with the code EXECUTOR_ERROR, which is not retried.
+    When it is cancelled it should stop what it does and let `asyncio.CancelledError` pass.
+    """
+
+    async def attempt(self, attempt: TaskAttempt) -> Outcome:
+        """Make one try and say how it ended."""
+        ...
+
+
+@runtime_checkable
+class RetryingExecutor(Executor, Protocol):
+    """An executor with a retry policy of its own, for tasks whose `retry_count` is null."""
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """The policy for tasks that do not say how often to retry."""
+        ...
+
+
+def idempotency_key(run_id: str, task_id: str) -> str:
+    """The key `<run id>:<task id>` of contract §6, percent-encoded where not printable ASCII.
+
+    Example:
+        >>> idempotency_key("last_1", "übersicht")
+        'last_1:%C3%BCbersicht'
+    """
+    return f"{run_id}:" + quote(task_id, safe="".join(map(chr, range(0x21, 0x7F))).replace("%", ""))

@@ -1,0 +1,66 @@
+"""Keys never show: the one place that removes secrets from text and values before they leave the process."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["REDACTED", "Redactor", "is_key_like", "redact_key_like"]
+
+REDACTED = "[redacted]"
+
+_KEY_LIKE = re.compile(r"authorization|apikey|token|password|passwd|secret|cookie|credential")
+_COUNTS_OF_TOKENS = re.compile(r"tokens$")
+_MIN_SECRET_LENGTH = 4
+
+
+def is_key_like(name: str) -> bool:
+    """Whether a field of this name holds a secret (authorization, api_key, token, …, in any case and spelling).
+
+    Example:
+        >>> is_key_like("X-API-Key"), is_key_like("max_tokens")
+        (True, False)
+    """
+    letters = re.sub(r"[^a-z0-9]", "", name.lower())
+    return bool(_KEY_LIKE.search(letters)) and not _COUNTS_OF_TOKENS.search(letters)
+
+
+def redact_key_like(value: Any) -> Any:
+    """A copy of a JSON value in which every value under a key-like name stands as `[redacted]`."""
+    if isinstance(value, dict):
+        return {k: REDACTED if v is not None and is_key_like(str(k)) else redact_key_like(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [redact_key_like(item) for item in value]
+    return value
+
+
+class Redactor:
+    """Replaces known secrets wherever they stand in a text or a JSON value.
+
+    Args:
+        secrets: the texts that must never show; shorter ones than four characters are not looked for, because they
+            would tear ordinary words apart.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = sorted({s for s in secrets if len(s) >= _MIN_SECRET_LENGTH}, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def text(self, text: str) -> str:
+        """The text without the secrets."""
+        return self._pattern.sub(REDACTED, text) if self._pattern else text
+
+    def value(self, value: Any) -> Any:
+        """A JSON value without the secrets, in keys and values; the same object when there is nothing to look for."""
+        if self._pattern is None:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.value(k): self.value(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        return value
