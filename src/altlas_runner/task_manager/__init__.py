@@ -1,1 +1,30 @@
-"""Empty."""
+"""Scheduling and driving: which task runs when, and what became of it."""
+
+from altlas_runner.task_manager.events import (
+    AttemptFailed,
+    Event,
+    RunFinished,
+    RunStarted,
+    TaskFinished,
+    TaskProgress,
+    TaskReady,
+    TaskStarted,
+    TaskWaiting,
+)
+from altlas_runner.task_manager.manager import TaskManager, new_run_id
+from altlas_runner.task_manager.scheduler import Scheduler
+
+__all__ = [
+    "AttemptFailed",
+    "Event",
+    "RunFinished",
+    "RunStarted",
+    "Scheduler",
+    "TaskFinished",
+    "TaskManager",
+    "TaskProgress",
+    "TaskReady",
+    "TaskStarted",
+    "TaskWaiting",
+    "new_run_id",
+]

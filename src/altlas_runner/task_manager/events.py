@@ -1,0 +1,110 @@
+"""The facts of a run, in the order in which they happened: the one stream that every observer reads.
+
+Progress display, journal, server-sent events, C callbacks and reports are all made from these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from altlas_runner.results import TaskResult
+
+__all__ = [
+    "AttemptFailed",
+    "Event",
+    "RunFinished",
+    "RunStarted",
+    "TaskFinished",
+    "TaskProgress",
+    "TaskReady",
+    "TaskStarted",
+    "TaskWaiting",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run began."""
+
+    at: datetime
+    run_id: str
+    task_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReady:
+    """All dependencies of the task completed; it may start as soon as there is a slot."""
+
+    at: datetime
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    """An attempt got a slot and begins; `number` counts from 1."""
+
+    at: datetime
+    task_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    """An executor reports on a running attempt."""
+
+    at: datetime
+    task_id: str
+    kind: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """An attempt failed. `TaskWaiting` follows when there will be another, `TaskFinished` when not."""
+
+    at: datetime
+    task_id: str
+    number: int
+    error_code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWaiting:
+    """The task holds no slot until `until`, when it becomes ready for its next attempt.
+
+    Attributes:
+        number: the attempt that will follow, counted from 1.
+        reason: the error code of the attempt that failed.
+    """
+
+    at: datetime
+    task_id: str
+    number: int
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFinished:
+    """The task reached its terminal status."""
+
+    at: datetime
+    task_id: str
+    result: TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """Every task is terminal. `completed` of `task_count` tasks completed."""
+
+    at: datetime
+    run_id: str
+    task_count: int
+    completed: int
+
+
+Event = RunStarted | TaskReady | TaskStarted | TaskProgress | AttemptFailed | TaskWaiting | TaskFinished | RunFinished
