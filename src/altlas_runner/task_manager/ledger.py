@@ -1,4 +1,4 @@
-"""The ledger: what each task did and when, written down while the scheduler decides.
+"""The ledger: what happened and when, written down while the scheduler decides, as records and as events.
 
 It turns instants of the driver's clock into times of day by one offset taken at the start of the run, so that a jump
 of the wall clock changes no duration and no order.
@@ -12,26 +12,42 @@ from typing import Any
 
 from altlas_runner.results import Attempt, TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
+from altlas_runner.task_manager.events import (
+    AttemptFailed,
+    Event,
+    RunFinished,
+    RunStarted,
+    TaskFinished,
+    TaskReady,
+    TaskStarted,
+    TaskWaiting,
+)
 
 __all__ = ["Ledger"]
 
 
 class Ledger:
-    """Keeps starts, attempts and usage of every task and makes its result when it ends.
+    """Keeps starts, attempts and usage of every task, makes its result when it ends, and tells the run's events.
 
     Args:
         ids: task ids in file order.
+        run_id: named in the events of the run.
         wall_at_zero: POSIX seconds at instant 0 of the driver's clock.
+        observed: whether events are wanted; without, none are made.
 
     Attributes:
         results: for each task its result, None until it has ended.
         unfinished: how many tasks have no result yet.
     """
 
-    def __init__(self, ids: Sequence[str], wall_at_zero: float) -> None:
+    def __init__(self, ids: Sequence[str], run_id: str, wall_at_zero: float, observed: bool) -> None:
         self.results: list[TaskResult | None] = [None] * len(ids)
         self.unfinished = len(ids)
         self._ids = ids
+        self._run_id = run_id
+        self._observed = observed
+        self._events: list[Event] = []
+        self._run_finished = False
         self._wall_at_zero = wall_at_zero
         self._first_start: list[float | None] = [None] * len(ids)
         self._attempt_start = [0.0] * len(ids)
@@ -41,6 +57,33 @@ class Ledger:
     def wall(self, instant: float) -> datetime:
         """The time of day (UTC) at an instant of the driver's clock."""
         return datetime.fromtimestamp(self._wall_at_zero + instant, UTC)
+
+    def take_events(self, now: float) -> list[Event]:
+        """The events since the last call, in order; the run's end is added when no task is left."""
+        if not self._observed:
+            return self._events
+        if not self.unfinished and not self._run_finished:
+            self._run_finished = True
+            completed = sum(r is not None and r.status is TaskStatus.COMPLETED for r in self.results)
+            self._events.append(RunFinished(self.wall(now), self._run_id, len(self.results), completed))
+        events, self._events = self._events, []
+        return events
+
+    def note_run_start(self, now: float) -> None:
+        """The run began."""
+        if self._observed:
+            self._events.append(RunStarted(self.wall(now), self._run_id, len(self._ids)))
+
+    def note_ready(self, task: int, now: float) -> None:
+        """The task may start as soon as there is a slot."""
+        if self._observed:
+            self._events.append(TaskReady(self.wall(now), self._ids[task]))
+
+    def note_wait(self, task: int, until: float, reason: str, now: float) -> None:
+        """The task waits for its next attempt."""
+        if self._observed:
+            number = len(self._attempts.get(task, ())) + 1
+            self._events.append(TaskWaiting(self.wall(now), self._ids[task], number, self.wall(until), reason))
 
     def has_started(self, task: int) -> bool:
         """Whether the task ever got a slot."""
@@ -53,7 +96,10 @@ class Ledger:
     def note_start(self, task: int, now: float) -> int:
         """An attempt begins; returns its number, counted from 1."""
         self._attempt_start[task] = now
-        return len(self._attempts.get(task, ())) + 1
+        number = len(self._attempts.get(task, ())) + 1
+        if self._observed:
+            self._events.append(TaskStarted(self.wall(now), self._ids[task], number))
+        return number
 
     def note_end(
         self, task: int, status: TaskStatus, code: str | None, text: str | None, usage: Usage | None, now: float
@@ -67,6 +113,9 @@ class Ledger:
         attempts.append(Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited))
         if usage is not None:
             self._add_usage(task, usage)
+        if self._observed and status is not TaskStatus.COMPLETED:
+            ended = attempts[-1].ended_at
+            self._events.append(AttemptFailed(ended, self._ids[task], len(attempts), code or "", text or ""))
         return attempts
 
     def finish(
@@ -78,11 +127,11 @@ class Ledger:
         now: float,
         output: Any = None,
         metadata: dict[str, Any] | None = None,
-    ) -> TaskResult:
+    ) -> None:
         """Make the task's result."""
         attempts = self._attempts.get(task)
         first = self._first_start[task]
-        result = self.results[task] = TaskResult(
+        result = TaskResult(
             self._ids[task],
             status,
             output,
@@ -97,8 +146,10 @@ class Ledger:
             attempts or [],
             self._usage.get(task),
         )
+        self.results[task] = result
         self.unfinished -= 1
-        return result
+        if self._observed:
+            self._events.append(TaskFinished(self.wall(now), result.task_id, result))
 
     def attempts_of(self, task: int) -> list[Attempt]:
         """The attempts of a task that have ended so far, in order."""

@@ -1,8 +1,8 @@
 """The driver: the only loop that performs what the scheduler commands.
 
-A few worker tasks make the attempts; each takes the next attempt from a queue as soon as its last one has ended. No task
-object is made per ALT task, and a worker is woken only when there is an attempt for it. One timer, set to the scheduler's
-next wake-up, serves every wait and every deadline.
+A few worker tasks make the attempts; each takes the next one as soon as its last one has ended. No asyncio task is made
+per ALT task, and a worker is woken only when there is an attempt for it. One timer, set to the scheduler's next
+wake-up, serves every wait and every deadline.
 """
 
 from __future__ import annotations
@@ -253,9 +253,10 @@ class TaskManager:
         self._worker_of[task] = worker
         try:
             outcome = await self._executor.attempt(self._task_attempt(task, number))
-            if not isinstance(outcome, Outcome):
-                raise TypeError(f"an executor must return an Outcome, not {type(outcome).__name__}")
-            return AttemptEnded(task, outcome)
+            if isinstance(outcome, Outcome):
+                return AttemptEnded(task, outcome)
+            text = f"the executor returned {type(outcome).__name__} instead of an Outcome"
+            return AttemptEnded(task, Outcome.failed("EXECUTOR_ERROR", text))
         except asyncio.CancelledError:
             if self._closing:
                 raise

@@ -22,16 +22,7 @@ from altlas_runner.execution import DEADLINE_PASSED, Outcome
 from altlas_runner.results import Attempt, TaskResult, Usage
 from altlas_runner.retrying import RetryPolicy, decide_retry
 from altlas_runner.statuses import TaskStatus
-from altlas_runner.task_manager.events import (
-    AttemptFailed,
-    Event,
-    RunFinished,
-    RunStarted,
-    TaskFinished,
-    TaskReady,
-    TaskStarted,
-    TaskWaiting,
-)
+from altlas_runner.task_manager.events import Event
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.plan import RunPlan
 from altlas_runner.task_manager.signals import (
@@ -64,7 +55,6 @@ _STATUS_OF = (
 )
 
 _WAIT_OVER, _DEADLINE, _GRACE_OVER = range(3)
-_NO_EVENTS: list[Event] = []
 
 
 class Scheduler:
@@ -95,14 +85,12 @@ class Scheduler:
         observed: bool = True,
     ) -> None:
         count = len(plan.ids)
-        self._ledger = Ledger(plan.ids, wall_at_zero)
+        self._ledger = Ledger(plan.ids, run_id, wall_at_zero, observed)
         self._plan = plan
-        self._run_id = run_id
         self._free_slots = max_concurrency
         self._policy = policy
         self._random = random
         self._stop_grace = stop_grace_seconds
-        self._observed = observed
         self._states = bytearray(count)
         self._missing = [len(dependencies) for dependencies in plan.dependencies]
         self._ready: list[int] = []  # heap of places in the starting order
@@ -113,7 +101,6 @@ class Scheduler:
         self._began = False
         self._cancel_reason: str | None = None
         self._commands: list[Command] = []
-        self._events: list[Event] = []
 
     def step(self, signal: Signal, now: float) -> tuple[list[Command], list[Event]]:
         """Take one signal at the instant `now`; answer with commands and events, each in order.
@@ -122,7 +109,6 @@ class Scheduler:
             IllegalSignalError: the signal makes no sense in the state of its task.
         """
         self._commands = []
-        self._events = [] if self._observed else _NO_EVENTS
         kind = type(signal)
         if kind is AttemptEnded or kind is AttemptStopped:
             transition = _TRANSITIONS.get((self._states[signal.task], kind))  # type: ignore[union-attr]
@@ -137,7 +123,7 @@ class Scheduler:
             self._on_run_began(now)
         if self._ready and self._free_slots:
             self._fill_slots(now)
-        return self._commands, self._events
+        return self._commands, self._ledger.take_events(now)
 
     @property
     def next_wakeup(self) -> float | None:
@@ -178,16 +164,13 @@ class Scheduler:
 
     def _on_run_began(self, now: float) -> None:
         self._began = True
-        if self._observed:
-            self._events.append(RunStarted(self._ledger.wall(now), self._run_id, len(self._plan.ids)))
+        self._ledger.note_run_start(now)
         if self._cancel_reason is not None:
             self._cancel_everything(self._cancel_reason, now)
             return
         for task, missing in enumerate(self._missing):
             if not missing:
                 self._make_ready(task, now)
-        if not self._ledger.unfinished:
-            self._finish_run(now)
 
     def _on_tick(self, now: float) -> None:
         timers = self._timers
@@ -233,8 +216,6 @@ class Scheduler:
         code = outcome.error_code or "FAILED"
         text = outcome.error or code
         attempts = self._ledger.note_end(task, TaskStatus.FAILED, code, text, outcome.usage, now)
-        if self._observed:
-            self._events.append(AttemptFailed(self._ledger.wall(now), self._plan.ids[task], len(attempts), code, text))
         decision = decide_retry(
             self._policy,
             max_retries=self._plan.max_retries[task],
@@ -273,8 +254,7 @@ class Scheduler:
     def _make_ready(self, task: int, now: float) -> None:
         self._states[task] = READY
         heappush(self._ready, self._plan.order[task])
-        if self._observed:
-            self._events.append(TaskReady(self._ledger.wall(now), self._plan.ids[task]))
+        self._ledger.note_ready(task, now)
 
     def _fill_slots(self, now: float) -> None:
         ready = self._ready
@@ -295,19 +275,13 @@ class Scheduler:
             self._states[task] = RUNNING
             number = self._ledger.note_start(task, now)
             self._commands.append(StartAttempt(task, number))
-            if self._observed:
-                self._events.append(TaskStarted(self._ledger.wall(now), self._plan.ids[task], number))
 
     def _wait(self, task: int, seconds: float, reason: str, now: float) -> None:
         until = now + seconds
         self._states[task] = WAITING
         self._wait_until[task] = until
         heappush(self._timers, (until, _WAIT_OVER, task))
-        if self._observed:
-            number = len(self._ledger.attempts_of(task)) + 1
-            self._events.append(
-                TaskWaiting(self._ledger.wall(now), self._plan.ids[task], number, self._ledger.wall(until), reason)
-            )
+        self._ledger.note_wait(task, until, reason, now)
 
     def _stop(self, task: int, status: TaskStatus, code: str, text: str, now: float) -> None:
         self._states[task] = STOPPING
@@ -319,23 +293,17 @@ class Scheduler:
         ledger = self._ledger
         ledger.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
         self._states[task] = ENDED
-        result = ledger.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
-        if self._observed:
-            self._events.append(TaskFinished(ledger.wall(now), result.task_id, result))
+        ledger.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
         for dependent in self._plan.dependents[task]:
             self._missing[dependent] -= 1
             if not self._missing[dependent] and self._states[dependent] == BLOCKED:
                 self._make_ready(dependent, now)
-        if not self._ledger.unfinished:
-            self._finish_run(now)
 
     def _end(self, task: int, status: TaskStatus, code: str, text: str, now: float) -> None:
         """End a task that did not complete, and skip everything that depends on it."""
         self._finish(task, status, code, text, now)
         if self._cancel_reason is None:
             self._skip_dependents(task, status, code, now)
-        if not self._ledger.unfinished:
-            self._finish_run(now)
 
     def _end_stopped(self, task: int, usage: Usage | None, now: float, remark: str = "") -> None:
         """End a task whose attempt was told to stop, with the reason given then."""
@@ -362,14 +330,7 @@ class Scheduler:
         self, task: int, status: TaskStatus, code: str, text: str, now: float, metadata: dict[str, str] | None = None
     ) -> None:
         self._states[task] = ENDED
-        result = self._ledger.finish(task, status, code, text, now, metadata=metadata)
-        if self._observed:
-            self._events.append(TaskFinished(self._ledger.wall(now), result.task_id, result))
-
-    def _finish_run(self, now: float) -> None:
-        if self._observed:
-            completed = sum(r is not None and r.status is TaskStatus.COMPLETED for r in self._ledger.results)
-            self._events.append(RunFinished(self._ledger.wall(now), self._run_id, len(self._ledger.results), completed))
+        self._ledger.finish(task, status, code, text, now, metadata=metadata)
 
     def _deadline_text(self, task: int) -> str:
         return f"the task's deadline of {self._plan.timeouts[task]:g} s passed"
