@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["REDACTED", "Redactor", "is_key_like", "redact_key_like"]
+__all__ = ["REDACTED", "Redactor", "is_key_like", "redact_key_like", "secrets_in"]
 
 REDACTED = "[redacted]"
 
 _KEY_LIKE = re.compile(r"authorization|apikey|token|password|passwd|secret|cookie|credential")
 _COUNTS_OF_TOKENS = re.compile(r"tokens$")
 _MIN_SECRET_LENGTH = 4
+_SCHEMES = frozenset({"basic", "bearer", "token"})
 
 
 def is_key_like(name: str) -> bool:
@@ -35,6 +36,31 @@ def redact_key_like(value: Any) -> Any:
     if isinstance(value, list):
         return [redact_key_like(item) for item in value]
     return value
+
+
+def secrets_in(value: Any) -> set[str]:
+    """Every text under a key-like name in a JSON value: what must not show even when a service echoes it.
+
+    Of a text with an authentication scheme before it, the credential alone counts too.
+
+    Example:
+        >>> sorted(secrets_in({"headers": {"Authorization": "Bearer k-1234567"}, "model": "m"}))
+        ['Bearer k-1234567', 'k-1234567']
+    """
+    found: set[str] = set()
+    open_values = [(value, False)]
+    while open_values:
+        item, secret = open_values.pop()
+        if isinstance(item, dict):
+            open_values.extend((v, secret or is_key_like(str(k))) for k, v in item.items())
+        elif isinstance(item, list):
+            open_values.extend((v, secret) for v in item)
+        elif secret and isinstance(item, str):
+            found.add(item)
+            scheme, _, credential = item.partition(" ")
+            if scheme.lower() in _SCHEMES:
+                found.add(credential.strip())
+    return found
 
 
 class Redactor:
