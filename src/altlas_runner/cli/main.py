@@ -1,0 +1,87 @@
+"""The group of all commands, and the one place that maps errors to exit codes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from altlas_runner import __version__
+from altlas_runner.cli.diagnostics import render_diagnostics
+from altlas_runner.errors import AltParseError, BundleError, ConfigurationError
+
+__all__ = [
+    "EXIT_BUNDLE",
+    "EXIT_INCOMPLETE",
+    "EXIT_INTERRUPTED",
+    "EXIT_INVALID",
+    "EXIT_USAGE",
+    "cli",
+    "fail",
+    "main",
+    "with_exit_codes",
+]
+
+EXIT_INCOMPLETE = 1
+EXIT_USAGE = 2
+EXIT_INVALID = 3
+EXIT_BUNDLE = 4
+EXIT_INTERRUPTED = 130
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 fine; 1 some task did not complete; 2 usage or configuration; 3 the ALT file is not valid; "
+    "4 a bundle cannot be read or written; 130 interrupted (the bundle is still written).",
+)
+@click.version_option(__version__, prog_name="altlas-runner")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Check ALT files, run their tasks, write LAST bundles.
+
+    Results go to stdout, progress and diagnostics to stderr. `-` as a file is stdin.
+    """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+def fail(code: int, message: str) -> NoReturn:
+    """End the command with a message on stderr."""
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)
+
+
+def with_exit_codes(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the library's exceptions into messages on stderr and the exit codes of the contract."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except AltParseError as error:
+            render_diagnostics(error.diagnostics, source=str(kwargs.get("alt_file", "")))
+            sys.exit(EXIT_INVALID)
+        except ConfigurationError as error:
+            fail(EXIT_USAGE, str(error))
+        except BundleError as error:
+            fail(EXIT_BUNDLE, str(error))
+        except KeyboardInterrupt:
+            sys.exit(EXIT_INTERRUPTED)
+
+    return guarded
+
+
+def main() -> None:
+    """Entry point of the command `altlas-runner`."""
+    from altlas_runner.cli.init import init
+    from altlas_runner.cli.run import run
+    from altlas_runner.cli.schema import schema
+    from altlas_runner.cli.validate import validate
+
+    for command in (run, validate, schema, init):
+        cli.add_command(command)
+    cli(prog_name="altlas-runner")

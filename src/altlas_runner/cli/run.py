@@ -1,0 +1,118 @@
+"""`altlas-runner run`: run an ALT file, show how it goes, write its bundle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from altlas_runner.alt_file import AltFile, validate_alt_file
+from altlas_runner.cli.diagnostics import render_diagnostics
+from altlas_runner.cli.logs import set_up_logging
+from altlas_runner.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, with_exit_codes
+from altlas_runner.cli.progress import Progress, ProgressMode
+from altlas_runner.cli.source import parse_source, parser_with_schema
+from altlas_runner.config import RunnerConfig
+from altlas_runner.last_file import LastFile
+from altlas_runner.runner import Runner
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("alt_file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("-o", "--output-dir", type=click.Path(path_type=Path, file_okay=False), help="Where bundles are made.")
+@click.option("-j", "--max-concurrency", "max_concurrent_tasks", type=int, help="Attempts at one time.")
+@click.option("--protocol", "ai_protocol", help="Wire format of the AI service: altlas, openai or local (no service).")
+@click.option("--service-url", "ai_service_url", help="Base URL of the AI service.")
+@click.option("--model", "ai_default_model", help="Model for tasks that name none.")
+@click.option("--temperature", "ai_temperature", type=float, help="Temperature for tasks that name none.")
+@click.option("--max-tokens", "ai_max_tokens", type=int, help="Longest answer for tasks that do not say.")
+@click.option("--timeout", "ai_timeout_seconds", type=float, help="Seconds a single attempt may take.")
+@click.option("--max-retries", "ai_max_retries", type=int, help="Retries for tasks that do not say.")
+@click.option("--local-model", type=click.Path(path_type=Path), help="GGUF file for --protocol local.")
+@click.option("--graphs/--no-graphs", "generate_graphs", default=None, help="Draw the task graph as PNG.")
+@click.option("--log-level", help="trace, debug, info, warn or error.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file with settings.")
+@click.option("--schema", type=click.Path(path_type=Path), help="Also check the file against this JSON Schema.")
+@click.option("--seed", type=int, help="Seed of the random waits between attempts.")
+@click.option(
+    "--progress", type=click.Choice(["auto", "tty", "plain", "json", "none"]), default="auto", show_default=True
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
+@with_exit_codes
+def run(
+    alt_file: Path,
+    config_file: Path | None,
+    schema: Path | None,
+    seed: int | None,
+    progress: ProgressMode,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Run the tasks of ALT_FILE (- is stdin) and write a bundle with results, report and graph.
+
+    The API key of the service is read from RUNNER_AI_API_KEY only, so that no process list shows it.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    config = RunnerConfig(config_file=config_file, **given)
+    set_up_logging(config.log_level)
+    parsed = parse_source(parser_with_schema(schema), alt_file)
+    warnings = validate_alt_file(parsed)
+    if warnings and progress != "none":
+        render_diagnostics(warnings, source=str(alt_file))
+    runner = Runner(config)
+    last_file, interrupted = asyncio.run(_execute(runner, parsed, Progress(progress), seed))
+    _print_summary(last_file, runner.bundle_path(last_file), as_json)
+    if interrupted:
+        sys.exit(EXIT_INTERRUPTED)
+    if last_file.status != "success":
+        sys.exit(EXIT_INCOMPLETE)
+
+
+async def _execute(runner: Runner, alt_file: AltFile, progress: Progress, seed: int | None) -> tuple[LastFile, bool]:
+    """Run the file; the first Ctrl-C cancels it and still writes the bundle, a second one leaves at once."""
+    loop = asyncio.get_running_loop()
+    interrupted = False
+
+    def interrupt(number: signal.Signals) -> None:
+        nonlocal interrupted
+        interrupted = True
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
+        click.echo(
+            "stopping: running tasks are cancelled, the bundle is written; Ctrl-C again leaves at once", err=True
+        )
+        runner.cancel(f"interrupted by {number.name}")
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, interrupt, each)
+    with progress.showing():
+        last_file = await runner.execute(alt_file, on_event=progress.on_event, seed=seed)
+    return last_file, interrupted
+
+
+def _print_summary(last_file: LastFile, bundle: Path, as_json: bool) -> None:
+    report = bundle / "report.html"
+    if as_json:
+        summary = {
+            "last_file_id": last_file.id,
+            "status": last_file.status,
+            "success_rate": last_file.success_rate,
+            "execution_time_ms": last_file.total_execution_time_ms,
+            "task_count": len(last_file.task_results),
+            "successful_tasks": len(last_file.get_successful_tasks()),
+            "failed_tasks": len(last_file.get_failed_tasks()),
+            "last_file_path": str(bundle / "result.last"),
+            "report_path": str(report),
+        }
+        click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+        return
+    click.echo(last_file.summary)
+    click.echo(f"report  {report}")
+    click.echo(f"results {bundle / 'result.last'}")

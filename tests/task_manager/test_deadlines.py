@@ -1,0 +1,81 @@
+"""A task's deadline covers every attempt and every wait, and begins when the task first gets a slot."""
+
+import asyncio
+
+from altlas_runner.execution import Outcome, TaskAttempt
+from altlas_runner.statuses import TaskStatus
+from altlas_runner.task_manager import TaskManager
+from altlas_runner.testing import FakeExecutor, alt_file_of, run_in_virtual_time
+
+
+def test_a_task_past_its_deadline_is_stopped_and_its_dependents_are_skipped() -> None:
+    executor = FakeExecutor({"a": 100.0})
+    alt = alt_file_of({"id": "a", "timeout_seconds": 5}, {"id": "b", "dependencies": ["a"]}, {"id": "c"})
+    a, b, c = run_in_virtual_time(lambda: TaskManager(alt, executor).run())
+    assert (a.status, a.error_code, a.execution_time_ms) == (TaskStatus.TIMEOUT, "AI_DEADLINE", 5000)
+    assert a.attempts[0].status is TaskStatus.TIMEOUT
+    assert (b.status, c.status) == (TaskStatus.SKIPPED, TaskStatus.COMPLETED)
+    assert executor.running == 0
+
+
+def test_the_deadline_begins_with_the_first_slot_not_with_the_run() -> None:
+    executor = FakeExecutor(default_duration=4.0)
+    alt = alt_file_of({"id": "a"}, {"id": "b", "timeout_seconds": 5})
+    results = run_in_virtual_time(lambda: TaskManager(alt, executor, 1).run())
+    assert results[1].status is TaskStatus.COMPLETED
+
+
+def test_the_deadline_covers_attempts_and_waits_together() -> None:
+    failing = Outcome.failed("X", "x", retry="yes", retry_after=2.0)
+    executor = FakeExecutor(outcomes={"a": [failing]}, max_retries=50)
+    alt = alt_file_of({"id": "a", "timeout_seconds": 10})
+    (result,) = run_in_virtual_time(lambda: TaskManager(alt, executor, seed=1).run())
+    assert result.status is TaskStatus.TIMEOUT
+    assert result.execution_time_ms <= 10_000
+
+
+def test_a_wait_that_would_reach_past_the_deadline_ends_the_task_at_once() -> None:
+    failing = Outcome.failed("AI_RATE_LIMITED", "slow down", retry="yes", retry_after=60.0)
+    executor = FakeExecutor(outcomes={"a": [failing]}, max_retries=5)
+    (result,) = run_in_virtual_time(
+        lambda: TaskManager(alt_file_of({"id": "a", "timeout_seconds": 10}), executor).run()
+    )
+    assert (result.status, result.execution_time_ms) == (TaskStatus.TIMEOUT, 1000)
+    assert "AI_RATE_LIMITED: slow down" in (result.error or "")
+
+
+def test_a_timeout_of_zero_has_passed_at_once_and_nothing_is_called() -> None:
+    executor = FakeExecutor()
+    alt = alt_file_of({"id": "a", "timeout_seconds": 0}, {"id": "b"})
+    a, b = run_in_virtual_time(lambda: TaskManager(alt, executor, 1).run())
+    assert (a.status, a.attempts) == (TaskStatus.TIMEOUT, [])
+    assert executor.started() == ["b"]
+    assert b.status is TaskStatus.COMPLETED
+
+
+def test_an_attempt_that_refuses_to_stop_is_abandoned_and_its_slot_is_free_again() -> None:
+    class Stubborn(FakeExecutor):
+        async def attempt(self, attempt: TaskAttempt) -> Outcome:
+            if attempt.task.id != "stubborn":
+                return await super().attempt(attempt)
+            end = asyncio.get_running_loop().time() + 20.0
+            while (left := end - asyncio.get_running_loop().time()) > 0:
+                try:
+                    await asyncio.sleep(left)
+                except asyncio.CancelledError:
+                    continue
+            return Outcome.completed("too late")
+
+    executor = Stubborn()
+    alt = alt_file_of({"id": "stubborn", "timeout_seconds": 2}, {"id": "next"})
+
+    async def main() -> None:
+        manager = TaskManager(alt, executor, 1, stop_grace_seconds=3.0)
+        stubborn, following = await manager.run()
+        assert (stubborn.status, stubborn.execution_time_ms) == (TaskStatus.TIMEOUT, 5000)
+        assert "abandoned" in (stubborn.error or "")
+        assert following.status is TaskStatus.COMPLETED
+        assert executor.calls[0].started_at == 5.0
+        await asyncio.sleep(30)  # the abandoned attempt ends by itself, and says nothing any more
+
+    run_in_virtual_time(main)
