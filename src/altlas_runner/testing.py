@@ -1,4 +1,4 @@
-"""Helpers for tests of programs that use altlas_runner: a clock that jumps by itself, an executor that follows a script.
+"""Helpers for tests of programs that use altlas_runner: a clock that jumps by itself, and a scripted executor.
 
 Example:
     >>> executor = FakeExecutor(durations={"fetch": 60.0})

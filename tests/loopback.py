@@ -1,0 +1,68 @@
+"""A real HTTP server on loopback that speaks the `altlas` wire format, for tests that run whole files."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, Self
+
+from aiohttp import web
+
+Answer = Callable[[dict[str, Any]], web.StreamResponse]
+
+
+class LoopbackService:
+    """Answers POST /execute in a thread of its own.
+
+    `answers` maps a task id to a function of the request's JSON that makes the response; other tasks are completed.
+    """
+
+    def __init__(self, answers: dict[str, Answer] | None = None, *, delay: float = 0.0) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.url = ""
+        self._answers = answers or {}
+        self._delay = delay
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._main())
+        finally:
+            self._loop.close()
+
+    async def _main(self) -> None:
+        self._stop = asyncio.Event()
+        app = web.Application()
+        app.router.add_post("/execute", self._execute)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        self._ready.set()
+        await self._stop.wait()
+        await runner.cleanup()
+
+    async def _execute(self, request: web.Request) -> web.StreamResponse:
+        body: dict[str, Any] = await request.json()
+        self.requests.append(body)
+        self.headers.append(dict(request.headers))
+        if self._delay:
+            await asyncio.sleep(self._delay)
+        answer = self._answers.get(body["task_id"])
+        if answer is not None:
+            return answer(body)
+        return web.json_response({"answer": f"done: {body['description']}", "saw": sorted(body["context"])})

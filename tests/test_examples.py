@@ -1,0 +1,68 @@
+"""Every example and every block of the README works as it stands."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from altlas_runner import AltParser
+from tests.needs import need_local_model
+
+ROOT = Path(__file__).parent.parent
+PROGRAMS = sorted((ROOT / "examples" / "python").glob("*.py"))
+ALT_FILES = sorted((ROOT / "examples" / "alt").iterdir())
+README = (ROOT / "README.md").read_text()
+
+
+def run_program(program: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], cwd=cwd, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Path:
+    """A directory with the examples and nothing else."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_the_example_program_runs(program: Path, workplace: Path) -> None:
+    text = program.read_text()
+    if "local" in text:
+        need_local_model()
+    assert run_program(text, workplace).strip()
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs_and_has_twelve_lines(workplace: Path) -> None:
+    need_local_model()
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks[0].strip().splitlines()) == 12
+    for block in blocks:
+        assert run_program(block, workplace).strip()
+
+
+def test_the_readme_is_short_and_names_the_two_commands() -> None:
+    assert len(README.splitlines()) <= 150
+    assert "make demo" in README
+    assert "make test" in README
+
+
+def test_every_file_that_the_readme_links_to_is_there() -> None:
+    for link in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", README):
+        assert link.startswith("http") or (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("path", ALT_FILES, ids=lambda path: path.name)
+def test_the_example_alt_file_has_neither_errors_nor_warnings(path: Path) -> None:
+    parser = AltParser()
+    parsed = parser.parse_from_path(path)
+    assert len(parsed.tasks) >= 4
+    assert parser.validate(parsed) == []
