@@ -14,7 +14,7 @@ help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 demo: venv system model ## run examples/alt/research.alt.json with the embedded model
-	@$(BIN)/python -m altlas_runner.cli run examples/alt/research.alt.json --protocol local --output-dir output
+	@$(BIN)/altlas-runner run examples/alt/research.alt.json --protocol local --max-concurrency 4 --output-dir output
 
 test: venv system model lint ## every check, in at most 15 minutes on two cores
 	$(BIN)/python -m pytest

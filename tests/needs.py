@@ -1,4 +1,4 @@
-"""What some tests need of the machine. Where it is missing they are skipped and say why; with CI=true that is a failure."""
+"""What some tests need of the machine: without it they are skipped and say why; with CI=true that is a failure."""
 
 import importlib.util
 import os
