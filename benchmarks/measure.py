@@ -27,7 +27,9 @@ class Row:
         return self.bound is None or self.ratio is None or self.ratio <= self.bound
 
 
-def cpu_seconds(subjects: dict[str, Callable[[], Any]], rounds: int = 5, *, collector: bool = False) -> dict[str, float]:
+def cpu_seconds(
+    subjects: dict[str, Callable[[], Any]], rounds: int = 5, *, collector: bool = False
+) -> dict[str, float]:
     """The least CPU seconds of each subject over the rounds; the subjects take turns within a round."""
     best = dict.fromkeys(subjects, float("inf"))
     was_on = gc.isenabled()

@@ -20,6 +20,8 @@ __all__ = ["Executor", "Outcome", "Retry", "RetryingExecutor", "RunInfo", "TaskA
 Retry = Literal["no", "once", "yes"]
 """Whether another attempt may help: never, one more time with this error, or as often as the policy allows."""
 
+_PLAIN = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
+
 DEADLINE_PASSED = "AI_DEADLINE"
 """The error code of a task whose own deadline passed."""
 
@@ -54,7 +56,6 @@ class TaskAttempt:
         number: counted from 1.
         run: the run it belongs to.
         previous: the earlier attempts of this task, in order.
-        idempotency_key: the same for every attempt of this task in this run, also after a resume.
         context: the outputs of the direct dependencies, by task id.
         deadline: instant on the event loop's clock (`loop.time()`) by which the whole task must have ended, or None.
             The scheduler stops the attempt then; an executor may use it to choose shorter timeouts.
@@ -65,10 +66,14 @@ class TaskAttempt:
     number: int
     run: RunInfo
     previous: Sequence[Attempt] = ()
-    idempotency_key: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
     deadline: float | None = None
     emit: Callable[[str, Mapping[str, Any]], None] = _no_listener
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this task in this run, also after a resume."""
+        return idempotency_key(self.run.run_id, self.task.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +151,4 @@ def idempotency_key(run_id: str, task_id: str) -> str:
         >>> idempotency_key("last_1", "übersicht")
         'last_1:%C3%BCbersicht'
     """
-    return f"{run_id}:" + quote(task_id, safe="".join(map(chr, range(0x21, 0x7F))).replace("%", ""))
+    return f"{run_id}:{quote(task_id, safe=_PLAIN)}"

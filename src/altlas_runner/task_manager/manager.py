@@ -26,7 +26,6 @@ from altlas_runner.execution import (
     RetryingExecutor,
     RunInfo,
     TaskAttempt,
-    idempotency_key,
 )
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
@@ -282,7 +281,6 @@ class TaskManager:
             number,
             self._run_info,
             scheduler.attempts_of(task),
-            idempotency_key(self.run_id, ids[task]),
             context,
             scheduler.deadline_of(task),
         )
