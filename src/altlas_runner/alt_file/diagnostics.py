@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-__all__ = ["CODES", "Diagnostic", "Severity"]
+__all__ = ["CODES", "Diagnostic", "Found", "Path", "Severity", "found_at", "json_pointer", "quoted", "sort_by_position"]
 
 Severity = Literal["error", "warning"]
+
+Path = tuple[str | int, ...]
+"""Where a value is in a document: keys of objects and indices of arrays, from the outside in."""
 
 CODES: dict[str, str] = {
     "ALT001": "empty file id",
@@ -87,3 +92,46 @@ class Diagnostic:
             "task_id": self.task_id,
             "help": self.help,
         }
+
+
+Found = tuple[Path, Diagnostic]
+"""A problem and the path to it, still in parts, so that problems can be put in the order of the document."""
+
+
+def found_at(path: Path, code: str, message: str, *, task_id: str | None = None, help: str | None = None) -> Found:  # noqa: A002
+    """A problem at this place."""
+    return path, Diagnostic(code, message, json_pointer(path), task_id=task_id, help=help)
+
+
+def json_pointer(path: Iterable[str | int]) -> str:
+    """The path as RFC 6901 writes it, such as `/tasks/0/id`."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def quoted(text: str) -> str:
+    """A name in quotes, fit for a message: at most 80 characters of it, and nothing that a terminal would obey."""
+    shown = text if len(text) <= 80 else text[:79] + "…"
+    return json.dumps(shown, ensure_ascii=not shown.isprintable())
+
+
+def sort_by_position(document: Any, found: Iterable[Found]) -> list[Diagnostic]:
+    """The problems in the order in which the values they are about stand in the document."""
+    places: dict[int, dict[str, int]] = {}  # by identity of the object: the place of each of its keys
+
+    def position(problem: Found) -> list[int]:
+        value = document
+        position = []
+        for part in problem[0]:
+            if isinstance(value, dict) and part in value:
+                if id(value) not in places:
+                    places[id(value)] = {key: place for place, key in enumerate(value)}
+                position.append(places[id(value)][str(part)])
+                value = value[part]
+            elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+                position.append(part)
+                value = value[part]
+            else:
+                break
+        return position
+
+    return [diagnostic for _, diagnostic in sorted(found, key=position)]

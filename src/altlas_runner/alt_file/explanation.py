@@ -1,0 +1,191 @@
+"""What is wrong with a document that reads like an ALT file: each problem with its place, its words and its mending.
+
+This looks at plain JSON values, not at models, so that it can also speak about documents with wrong types: what has
+the wrong type is passed over here, because another diagnostic says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from altlas_runner.alt_file.diagnostics import Found, Path, found_at, json_pointer, quoted
+from altlas_runner.alt_file.graph import TaskGraph
+from altlas_runner.alt_file.models import AltFile, Task
+from altlas_runner.alt_file.spelling import Spelling
+
+__all__ = ["MANY_RETRIES", "MANY_SECONDS", "explain"]
+
+MANY_SECONDS = 7200
+"""A longer timeout of a task gives a warning."""
+MANY_RETRIES = 20
+"""More retries of a task give a warning."""
+
+_MOST_RETRIES = 255
+_LONGEST_CIRCLE_SHOWN = 20
+_FILE_FIELDS = Spelling(AltFile.model_fields)
+_TASK_FIELDS = Spelling(Task.model_fields)
+
+
+def explain(document: Any) -> list[Found]:
+    """Every error and warning about the meaning of a document, in no order."""
+    if not isinstance(document, dict):
+        return []
+    found = list(_root_problems(document))
+    tasks = document.get("tasks")
+    if isinstance(tasks, list):
+        names = _Names(tasks)
+        for index, task in enumerate(tasks):
+            if isinstance(task, dict):
+                found += _task_problems(index, task, names)
+                found += _dependency_problems(index, task, names)
+        found += _circles(tasks)
+    return found
+
+
+class _Names:
+    """The task ids of a document and who is depended on."""
+
+    def __init__(self, tasks: list[Any]) -> None:
+        self.first: dict[str, int] = {}
+        self.depended_on: set[str] = set()
+        self.several = len(tasks) > 1
+        for index, task in enumerate(tasks):
+            if not isinstance(task, dict):
+                continue
+            task_id = _id_of(task)
+            if task_id is not None:
+                self.first.setdefault(task_id, index)
+            self.depended_on.update(name for name in _dependencies_of(task) if name != task_id)
+        self._spelling: Spelling | None = None
+
+    @property
+    def spelling(self) -> Spelling:
+        if self._spelling is None:
+            self._spelling = Spelling(name for name in self.first if not _is_empty(name))
+        return self._spelling
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
+def _id_of(task: dict[str, Any]) -> str | None:
+    task_id = task.get("id")
+    return task_id if isinstance(task_id, str) else None
+
+
+def _dependencies_of(task: dict[str, Any]) -> list[str]:
+    dependencies = task.get("dependencies")
+    return [name for name in dependencies if isinstance(name, str)] if isinstance(dependencies, list) else []
+
+
+def _is_zero(value: Any) -> bool:
+    return type(value) is int and value == 0
+
+
+def _is_isolated(task: dict[str, Any], task_id: str, names: _Names) -> bool:
+    return task.get("dependencies") in (None, []) and task_id not in names.depended_on
+
+
+def _unknown_fields(at: Path, fields: dict[str, Any], known: Spelling, task_id: str | None = None) -> Iterator[Found]:
+    for name in fields:
+        if name not in known:
+            message = f"unknown field {quoted(name)}; it is kept and has no effect"
+            yield found_at((*at, name), "ALT110", message, task_id=task_id, help=known.help(name))
+
+
+def _root_problems(document: dict[str, Any]) -> Iterator[Found]:
+    for field, code in (("id", "ALT001"), ("title", "ALT002"), ("version", "ALT003")):
+        if _is_empty(document.get(field)):
+            yield found_at((field,), code, f"the {field} of the file is empty", help="say it in a word or two")
+    if document.get("tasks") == []:
+        yield found_at(("tasks",), "ALT101", "the file has no tasks", help="a run of it does nothing")
+    if _is_zero(document.get("expected_completion_time")):
+        message = "expected_completion_time is zero seconds"
+        yield found_at(("expected_completion_time",), "ALT107", message, help="leave it out when it is not known")
+    if document.get("metadata") == {}:
+        yield found_at(("metadata",), "ALT108", "metadata is empty", help="leave it out")
+    yield from _unknown_fields((), document, _FILE_FIELDS)
+
+
+def _task_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[Found]:
+    at: Path = ("tasks", index)
+    task_id = _id_of(task)
+    named = f"tasks[{index}]" if task_id is None or _is_empty(task_id) else f"task {quoted(task_id)}"
+    if task_id is not None and _is_empty(task_id):
+        message = f"the id of tasks[{index}] is empty"
+        yield found_at((*at, "id"), "ALT010", message, task_id=task_id, help="give the task an id of its own")
+    elif task_id is not None and names.first[task_id] != index:
+        first = json_pointer(("tasks", names.first[task_id], "id"))
+        message = f"task id {quoted(task_id)} is used again; the first task with it is at {first}"
+        yield found_at((*at, "id"), "ALT011", message, task_id=task_id, help="give one of the two another id")
+    if _is_empty(task.get("description")):
+        help_text = "say what the AI service is asked to do"
+        message = f"the description of {named} is empty"
+        yield found_at((*at, "description"), "ALT012", message, task_id=task_id, help=help_text)
+
+    timeout = task.get("timeout_seconds")
+    if _is_zero(timeout):
+        message = f"{named} has a timeout of zero seconds: it ends before it starts"
+        help_text = "leave timeout_seconds out for no deadline"
+        yield found_at((*at, "timeout_seconds"), "ALT102", message, task_id=task_id, help=help_text)
+    elif type(timeout) is int and timeout > MANY_SECONDS:
+        message = f"{named} has a timeout of more than {MANY_SECONDS:,} seconds (two hours)"
+        help_text = "timeout_seconds counts seconds, not milliseconds"
+        yield found_at((*at, "timeout_seconds"), "ALT103", message, task_id=task_id, help=help_text)
+    retries = task.get("retry_count")
+    if type(retries) is int and MANY_RETRIES < retries <= _MOST_RETRIES:
+        message = f"{named} is retried up to {retries} times"
+        help_text = f"more than {MANY_RETRIES} retries seldom help"
+        yield found_at((*at, "retry_count"), "ALT104", message, task_id=task_id, help=help_text)
+    if names.several and task_id is not None and _is_isolated(task, task_id, names):
+        message = f"{named} is isolated: it depends on no task and no task depends on it"
+        yield found_at(at, "ALT105", message, task_id=task_id, help="fine, if that is what is meant")
+    if task.get("parameters") == {}:
+        message = f"the parameters of {named} are empty"
+        yield found_at((*at, "parameters"), "ALT106", message, task_id=task_id, help="leave them out")
+    yield from _unknown_fields(at, task, _TASK_FIELDS, task_id)
+
+
+def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[Found]:
+    dependencies = task.get("dependencies")
+    if not isinstance(dependencies, list):
+        return
+    task_id = _id_of(task)
+    named = f"tasks[{index}]" if task_id is None or _is_empty(task_id) else f"task {quoted(task_id)}"
+    seen: set[str] = set()
+    for place, name in enumerate(dependencies):
+        at: Path = ("tasks", index, "dependencies", place)
+        if not isinstance(name, str):
+            continue
+        if _is_empty(name):
+            message = f"a dependency of {named} is empty"
+            yield found_at(at, "ALT020", message, task_id=task_id, help="name a task, or take it out")
+        elif name in seen:
+            message = f"{named} lists {quoted(name)} more than once among its dependencies"
+            yield found_at(at, "ALT109", message, task_id=task_id, help="once is enough")
+        elif name == task_id:
+            message = f"{named} depends on itself and could never start"
+            yield found_at(at, "ALT022", message, task_id=task_id, help="take this dependency out")
+        elif name not in names.first:
+            message = f"{named} depends on {quoted(name)}, which is not in this file"
+            yield found_at(at, "ALT021", message, task_id=task_id, help=names.spelling.help(name))
+        seen.add(name)
+
+
+def _circles(tasks: list[Any]) -> Iterator[Found]:
+    places = [index for index, task in enumerate(tasks) if isinstance(task, dict) and _id_of(task) is not None]
+    graph = TaskGraph.from_names(
+        [tasks[index]["id"] for index in places], [_dependencies_of(tasks[index]) for index in places]
+    )
+    for circle in graph.cycles():
+        first, second = graph.ids[circle[0]], graph.ids[circle[1]]
+        shown = [quoted(graph.ids[index])[1:-1] for index in circle[:_LONGEST_CIRCLE_SHOWN]]
+        if len(circle) > _LONGEST_CIRCLE_SHOWN:
+            shown.append(f"({len(circle) - _LONGEST_CIRCLE_SHOWN:,} more)")
+        message = "circular dependency: " + " → ".join([*shown, shown[0]])
+        index = places[circle[0]]
+        place = tasks[index]["dependencies"].index(second)
+        at: Path = ("tasks", index, "dependencies", place)
+        yield found_at(at, "ALT023", message, task_id=first, help="take out one of these dependencies")

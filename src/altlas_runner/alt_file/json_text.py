@@ -1,0 +1,154 @@
+"""JSON as the standard has it, from text that may be anything: what cannot be read gives a diagnostic."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from pydantic_core import from_json
+
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, Path, found_at, quoted
+
+__all__ = [
+    "duplicate_keys",
+    "encoding_problem",
+    "may_hold_numbers_out_of_range",
+    "numbers_out_of_range",
+    "read_json",
+    "syntax_problem",
+]
+
+_PLACE = re.compile(r" at line (\d+) column (\d+)$")
+_BYTE_ORDER_MARKS = {
+    b"\xef\xbb\xbf": "UTF-8 with a byte order mark",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"\x00\x00\xfe\xff": "UTF-32",
+}
+_DIGITS_ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
+
+
+def read_json(text: bytes) -> Any:
+    """The plain values of a JSON text.
+
+    Of two equal keys the last wins. NaN and Infinity pass; `numbers_out_of_range` finds them.
+
+    Raises:
+        ValueError: this is not JSON, or too deep; `syntax_problem` says what is wrong.
+    """
+    return from_json(text)
+
+
+def encoding_problem(text: bytes) -> Diagnostic | None:
+    """Why these bytes are no text, or None: nothing there, not UTF-8, or a mark at the start."""
+    if not text.strip():
+        return Diagnostic("ALT304", "the file is empty", help="altlas-runner init writes a file to start from")
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
+        if text.startswith(mark):
+            return _not_utf8(f"the text is {encoding}; an ALT file is UTF-8 without a byte order mark", text, 0)
+    if b"\x00" in text[:4]:
+        return _not_utf8("the text holds NUL characters; it may be UTF-16", text, text.index(b"\x00"))
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return _not_utf8(
+            f"the text is not UTF-8: the byte 0x{text[error.start]:02x} has no place here", text, error.start
+        )
+    return None
+
+
+def syntax_problem(text: bytes) -> Diagnostic:
+    """Why this text, which `read_json` refused, is not JSON; with line and column."""
+    problem = encoding_problem(text)
+    if problem is not None:
+        return problem
+    try:
+        read_json(text)
+    except ValueError as error:
+        place = _PLACE.search(str(error))
+        reason = str(error)[: place.start()] if place else str(error)
+        diagnostic = _syntax_diagnostic(reason)
+        if place is None:
+            return diagnostic
+        line = int(place[1])
+        before = text.split(b"\n", line)[line - 1][: max(0, int(place[2]) - 1)]  # its columns count bytes
+        return replace(diagnostic, line=line, column=len(before.decode(errors="ignore")) + 1)
+    return Diagnostic("ALT302", "the text is not JSON")
+
+
+def _syntax_diagnostic(reason: str) -> Diagnostic:
+    if "recursion limit" in reason:
+        return Diagnostic("ALT306", "the values are nested too deep: about 200 levels are the limit")
+    if "number out of range" in reason:
+        return Diagnostic("ALT306", "this number has too many digits: about 4,300 are the limit")
+    if reason == "expected ident":
+        return Diagnostic("ALT302", "the text is not JSON: expected true, false or null")
+    if "escape" in reason:
+        return Diagnostic("ALT302", f"the text is not JSON: {reason}", help="a \\ud800 to \\udfff stands in pairs only")
+    return Diagnostic("ALT302", f"the text is not JSON: {reason}")
+
+
+def _not_utf8(message: str, text: bytes, offset: int) -> Diagnostic:
+    before = text[:offset]
+    column = len(before[before.rfind(b"\n") + 1 :].decode(errors="ignore")) + 1
+    return Diagnostic(
+        "ALT302", message, line=before.count(b"\n") + 1, column=column, help="save the file as UTF-8 without a mark"
+    )
+
+
+def may_hold_numbers_out_of_range(text: bytes) -> bool:
+    """Whether a JSON text may hold NaN, Infinity or a number like 1e400; quick, and False is certain.
+
+    A number above 1.8e308 has an exponent of three digits, or two hundred digits in a row.
+    """
+    shape = text.translate(_DIGITS_ALIKE, b"+")
+    return b"0e000" in shape or b"0" * 200 in shape or b"NaN" in text or b"Infinity" in text
+
+
+def numbers_out_of_range(document: Any) -> Iterator[Found]:
+    """The numbers that JSON cannot say: NaN, Infinity, and what is too large for a double."""
+    waiting: list[tuple[Path, Any]] = [((), document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(((*path, key), item) for key, item in value.items() if isinstance(item, (float, dict, list)))
+        elif isinstance(value, list):
+            waiting.extend(
+                ((*path, place), item) for place, item in enumerate(value) if isinstance(item, (float, dict, list))
+            )
+        elif isinstance(value, float) and not math.isfinite(value):
+            what = "NaN is no JSON value" if math.isnan(value) else "a number is Infinity or too large for JSON"
+            yield found_at(path, "ALT302", what, help="finite numbers up to about 1.8e308 will do; else write a string")
+
+
+def duplicate_keys(text: bytes) -> Iterator[Found]:
+    """The keys that stand twice in one object of a text that `read_json` can read."""
+    repeated: dict[int, list[str]] = {}
+    kept: list[dict[str, Any]] = []  # keeps the identities in `repeated` unique
+
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        built = dict(pairs)
+        if len(built) != len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            repeated[id(built)] = [key for key, count in counts.items() if count > 1]
+            kept.append(built)
+        return built
+
+    document = json.loads(text, object_pairs_hook=build, parse_int=str, parse_float=str)
+    if not repeated:
+        return
+    waiting: list[tuple[Path, Any]] = [((), document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            for key in repeated.get(id(value), ()):
+                message = f"the key {quoted(key)} stands in this object more than once; the last one counts"
+                yield found_at((*path, key), "ALT111", message, help="keep one of them")
+            waiting.extend(((*path, key), item) for key, item in value.items() if isinstance(item, (dict, list)))
+        elif isinstance(value, list):
+            waiting.extend(((*path, place), item) for place, item in enumerate(value) if isinstance(item, (dict, list)))

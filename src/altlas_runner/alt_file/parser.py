@@ -1,0 +1,252 @@
+"""`AltParser`: from a path or a text to an `AltFile`, or to every reason why not."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_json
+
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, sort_by_position
+from altlas_runner.alt_file.explanation import explain
+from altlas_runner.alt_file.json_text import (
+    duplicate_keys,
+    encoding_problem,
+    may_hold_numbers_out_of_range,
+    numbers_out_of_range,
+    read_json,
+    syntax_problem,
+)
+from altlas_runner.alt_file.models import AltFile
+from altlas_runner.alt_file.schema_check import SchemaCheck
+from altlas_runner.alt_file.validator import is_clean
+from altlas_runner.alt_file.wrong_types import explain_wrong_types
+from altlas_runner.alt_file.yaml_text import YamlError, read_yaml
+from altlas_runner.atomic_file import write_atomically
+from altlas_runner.errors import (
+    AltFormatError,
+    AltIoError,
+    AltJsonError,
+    AltParseError,
+    AltSchemaError,
+    AltValidationError,
+)
+
+__all__ = ["AltParser"]
+
+_YAML_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class AltParser:
+    """Reads, checks and writes ALT files. A parser never changes: each `with_…` gives a new one.
+
+    Every problem of a file is reported at once, by an exception whose `diagnostics` hold all errors and warnings.
+
+    Attributes:
+        default_dir: where relative paths are looked up; None is the current directory.
+        strict_validation: whether errors of meaning (such as a circular dependency) raise. Wrong types always do.
+        schema_check: a JSON Schema that files must satisfy as well, or None.
+
+    Example:
+        >>> alt = AltParser().parse_from_string('{"id": "f", "title": "t", "tasks": [{"id": "a", "description": "d"}]}')
+        >>> [task.id for task in alt.tasks]
+        ['a']
+    """
+
+    default_dir: Path | None = None
+    strict_validation: bool = True
+    schema_check: SchemaCheck | None = None
+
+    def with_schema(self, schema: Mapping[str, Any] | str | os.PathLike[str]) -> AltParser:
+        """A parser that also checks documents, as they are written, against a JSON Schema or the file of one.
+
+        Raises:
+            AltSchemaError: it is no JSON Schema.
+            AltIoError: its file cannot be read.
+        """
+        return replace(self, schema_check=SchemaCheck(schema))
+
+    def with_default_dir(self, path: str | os.PathLike[str]) -> AltParser:
+        """A parser that looks relative paths up in this directory."""
+        return replace(self, default_dir=Path(path))
+
+    def with_strict_validation(self, strict: bool) -> AltParser:
+        """A parser that raises on errors of meaning, or does not; running such a file is refused later."""
+        return replace(self, strict_validation=strict)
+
+    def parse_from_path(self, path: str | os.PathLike[str]) -> AltFile:
+        """Read a file: YAML when its name ends in .yaml or .yml, else JSON.
+
+        Raises:
+            AltIoError: it cannot be read.
+            AltParseError: as `parse_from_string`.
+        """
+        place = self._place(path)
+        try:
+            content = place.read_bytes()
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise _io_error("read", place, error) from error
+        if place.suffix.lower() in _YAML_SUFFIXES:
+            content = _yaml_as_json(content)
+        return self._parse(content)
+
+    def parse_from_string(self, text: str | bytes) -> AltFile:
+        """Read JSON text.
+
+        Raises:
+            AltJsonError: it is not JSON.
+            AltFormatError: it is empty, or has wrong types or missing fields, or is over a limit.
+            AltSchemaError: it violates the schema given.
+            AltValidationError: it has errors of meaning, and the parser is strict.
+        """
+        return self._parse(_as_bytes(text))
+
+    def validate(self, alt_file_or_text: AltFile | str | bytes) -> list[Diagnostic]:
+        """Everything that is wrong or doubtful in a file or its text, in the order of position; empty when it is fine.
+
+        In a text keys that stand twice are found as well. This never raises for anything that a file can hold.
+        """
+        try:
+            if isinstance(alt_file_or_text, AltFile):
+                content = _as_json(alt_file_or_text)
+            else:
+                content = _as_bytes(alt_file_or_text)
+            document, found = self._problems(content, _wrong_types(content))
+        except AltParseError as error:
+            return error.diagnostics
+        return sort_by_position(document, [*found, *duplicate_keys(content)])
+
+    def save_to_path(self, alt_file: AltFile, path: str | os.PathLike[str]) -> None:
+        """Write a file as JSON, whole or not at all: exactly the fields that were set, unknown ones included.
+
+        Raises:
+            AltIoError: it cannot be written.
+            AltFormatError: it holds values that JSON cannot say, put there by a program.
+        """
+        content = _as_json(alt_file)
+        place = self._place(path)
+        try:
+            write_atomically(place, content)
+        except (OSError, ValueError) as error:
+            raise _io_error("written", place, error) from error
+
+    def _place(self, path: str | os.PathLike[str]) -> Path:
+        return Path(path) if self.default_dir is None else self.default_dir / path
+
+    def _parse(self, content: bytes) -> AltFile:
+        with _collector_paused():
+            wrong_types = None
+            try:
+                alt_file = AltFile.model_validate_json(content)
+            except ValidationError as error:
+                wrong_types = error
+            else:
+                if self.schema_check is None and not may_hold_numbers_out_of_range(content) and is_clean(alt_file):
+                    return alt_file
+            document, found = self._problems(content, wrong_types)
+            diagnostics = sort_by_position(document, found)
+        codes = {diagnostic.code for diagnostic in diagnostics if diagnostic.severity == "error"}
+        if wrong_types is None and not any(self.strict_validation or code.startswith("ALT3") for code in codes):
+            return alt_file
+        raise _error_class(codes)(diagnostics) from wrong_types
+
+    def _problems(self, content: bytes, wrong_types: ValidationError | None) -> tuple[Any, list[Found]]:
+        """The document as it is written, and all that is wrong with it; it is read again, because now there is time."""
+        try:
+            document = read_json(content)
+        except ValueError as error:
+            problem = syntax_problem(content)
+            raise _error_class({problem.code})([problem]) from error
+        found = list(numbers_out_of_range(document))
+        if wrong_types is not None:
+            found += explain_wrong_types(wrong_types, document)
+        found += explain(document)
+        if self.schema_check is not None:
+            found += self.schema_check.violations(document)
+        return document, found
+
+
+def _wrong_types(content: bytes) -> ValidationError | None:
+    try:
+        AltFile.model_validate_json(content)
+    except ValidationError as error:
+        return error
+    return None
+
+
+def _error_class(codes: set[str]) -> type[AltParseError]:
+    """The error that names the most basic of these problems."""
+    if "ALT302" in codes:
+        return AltJsonError
+    if codes & {"ALT303", "ALT304", "ALT306"}:
+        return AltFormatError
+    return AltSchemaError if "ALT305" in codes else AltValidationError
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        column = error.start - text.rfind("\n", 0, error.start)
+        message = f"the text holds half of a character (\\u{ord(text[error.start]):04x})"
+        raise AltJsonError([Diagnostic("ALT302", message, line=line, column=column)]) from error
+
+
+def _yaml_as_json(content: bytes) -> bytes:
+    """JSON text of the same document; a YAML file may be JSON already."""
+    problem = encoding_problem(content)
+    if problem is not None:
+        raise _error_class({problem.code})([problem])
+    if content.lstrip().startswith(b"{"):
+        try:
+            read_json(content)
+        except ValueError:
+            pass
+        else:
+            return content
+    try:
+        return to_json(read_yaml(content.decode()), inf_nan_mode="constants")
+    except YamlError as error:
+        raise _error_class({error.diagnostic.code})([error.diagnostic]) from error
+
+
+def _as_json(alt_file: AltFile) -> bytes:
+    """What is written of a file: the fields that were set."""
+    try:
+        content = alt_file.model_dump_json(indent=2, exclude_unset=True, warnings=False).encode() + b"\n"
+    except (PydanticSerializationError, ValueError) as error:
+        message = f"the file holds a value that JSON cannot say: {error}"
+        raise AltFormatError([Diagnostic("ALT303", message)]) from error
+    if may_hold_numbers_out_of_range(content):
+        document = read_json(content)
+        diagnostics = sort_by_position(document, numbers_out_of_range(document))
+        if diagnostics:
+            raise AltFormatError(diagnostics)
+    return content
+
+
+def _io_error(verb: str, path: Path, error: OSError | ValueError) -> AltIoError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return AltIoError([Diagnostic("ALT301", f"{path} cannot be {verb}: {reason}")])
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without garbage collection: it would look at every new task again and again, and nothing here is garbage."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

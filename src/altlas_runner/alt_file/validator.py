@@ -1,0 +1,79 @@
+"""Does an ALT file make sense? Every error and warning at once.
+
+Most files do. So one quick pass over the models asks whether there is anything to say at all; only then `explain` goes
+through the document again and says it.
+"""
+
+from __future__ import annotations
+
+from altlas_runner.alt_file.diagnostics import Diagnostic, sort_by_position
+from altlas_runner.alt_file.explanation import MANY_RETRIES, MANY_SECONDS, explain
+from altlas_runner.alt_file.graph import TaskGraph
+from altlas_runner.alt_file.models import AltFile
+
+__all__ = ["is_clean", "validate_alt_file"]
+
+
+def validate_alt_file(alt_file: AltFile) -> list[Diagnostic]:
+    """Everything that is wrong or doubtful in a file, in the order of its fields; empty for a clean file.
+
+    Takes time in proportion to tasks and dependencies, whatever the length of the chains.
+
+    Example:
+        >>> [d.code for d in validate_alt_file(AltFile(id="f", title=" ", tasks=[]))]
+        ['ALT002', 'ALT101']
+    """
+    if is_clean(alt_file):
+        return []
+    document = alt_file.model_dump(exclude_unset=True, warnings=False)
+    return sort_by_position(document, explain(document))
+
+
+def is_clean(alt_file: AltFile) -> bool:
+    """Whether there is nothing to say about a file: no error and no warning."""
+    tasks = alt_file.tasks
+    if (
+        any(not text or text.isspace() for text in (alt_file.id, alt_file.title, alt_file.version))
+        or alt_file.metadata == {}
+        or alt_file.expected_completion_time == 0
+        or alt_file.__pydantic_extra__
+        or not tasks
+    ):
+        return False
+    for task in tasks:
+        task_id, description = task.id, task.description
+        timeout, retries = task.timeout_seconds, task.retry_count
+        if (
+            not task_id
+            or task_id.isspace()
+            or not description
+            or description.isspace()
+            or (timeout is not None and not 0 < timeout <= MANY_SECONDS)
+            or (retries is not None and retries > MANY_RETRIES)
+            or task.parameters == {}
+            or task.__pydantic_extra__
+        ):
+            return False
+    return _is_sound(alt_file, TaskGraph.from_alt_file(alt_file))
+
+
+def _is_sound(alt_file: AltFile, graph: TaskGraph) -> bool:
+    """Whether ids are unique, every listed dependency is an edge, no task is isolated and nothing runs in circles."""
+    if len(graph.index_of) != len(graph.ids):
+        return False
+    alone = set()
+    for index, (task, row) in enumerate(zip(alt_file.tasks, graph.dependencies, strict=True)):
+        if row:
+            if len(row) != len(task.dependencies or ()):
+                return False
+        elif task.dependencies:
+            return False
+        else:
+            alone.add(index)
+    if len(graph.ids) > 1:
+        for row in graph.dependencies:
+            if row:
+                alone.difference_update(row)
+        if alone:
+            return False
+    return len(graph.order) == len(graph.ids)

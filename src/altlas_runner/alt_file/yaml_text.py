@@ -1,0 +1,157 @@
+"""YAML read with the types of JSON only: `12:30`, `on` and dates stay strings, and nothing is ever constructed.
+
+The document is built from the parser's events, without recursion: tags cannot reach Python objects, and aliases cannot
+multiply a small file into a huge one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from altlas_runner.alt_file.diagnostics import Diagnostic
+
+__all__ = ["YamlError", "read_yaml"]
+
+_MOST_LEVELS = 200
+_MOST_ALIASED = 10_000_000  # characters and values that aliases may repeat
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER = 4300
+_WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
+_WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_STRING_TAGS = ("!", "tag:yaml.org,2002:str")
+
+
+class YamlError(ValueError):
+    """The text is no YAML, or says something that JSON cannot say."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+        super().__init__(diagnostic.message)
+
+
+@dataclass(slots=True)
+class _Collection:
+    """An array or object that is being read."""
+
+    value: dict[str, Any] | list[Any]
+    anchor: str | None
+    key: str | None = None
+    size: int = 1
+    height: int = 1
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Puts the values of one document together."""
+
+    open: list[_Collection] = field(default_factory=list)
+    root: Any = None
+    anchors: dict[str, tuple[Any, int, int]] = field(default_factory=dict)
+    aliased: int = 0
+
+    def add(self, value: Any, anchor: str | None, size: int, height: int, event: Any) -> None:
+        """Take a complete value, of so many values and levels."""
+        if len(self.open) + height > _MOST_LEVELS:
+            raise _problem("ALT306", f"the values are nested too deep: {_MOST_LEVELS} levels are the limit", event)
+        if anchor is not None:
+            self.anchors[anchor] = (value, size, height)
+        if not self.open:
+            self.root = value
+            return
+        parent = self.open[-1]
+        parent.size += size
+        parent.height = max(parent.height, height + 1)
+        if isinstance(parent.value, list):
+            parent.value.append(value)
+        elif parent.key is None:
+            parent.key = value
+        else:
+            parent.value[parent.key] = value
+            parent.key = None
+
+    @property
+    def at_key(self) -> bool:
+        return bool(self.open) and isinstance(self.open[-1].value, dict) and self.open[-1].key is None
+
+
+def read_yaml(text: str) -> Any:
+    """The plain values of a YAML text of one document.
+
+    A plain scalar is null (also `~` or nothing), true, false or a number where it is written as JSON writes it (the
+    three words in any of YAML's letter cases); all else is a string. Of two equal keys the last wins.
+
+    Raises:
+        YamlError: `diagnostic` says what is wrong, with line and column.
+    """
+    import yaml
+
+    builder = _Builder()
+    documents = 0
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(event, yaml.ScalarEvent):
+                builder.add(_scalar(event, builder.at_key), event.anchor, 1 + len(event.value), 0, event)
+            elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+                _start(builder, event, {} if isinstance(event, yaml.MappingStartEvent) else [])
+            elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+                done = builder.open.pop()
+                builder.add(done.value, done.anchor, done.size, done.height, event)
+            elif isinstance(event, yaml.AliasEvent):
+                _repeat(builder, event)
+            elif isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise _problem("ALT302", "the file holds more than one YAML document", event)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise YamlError(Diagnostic("ALT302", f"the text is not YAML: {reason}", line=line, column=column)) from error
+    if not documents:
+        raise YamlError(Diagnostic("ALT304", "the file holds no YAML document, only white space or comments"))
+    return builder.root
+
+
+def _start(builder: _Builder, event: Any, value: dict[str, Any] | list[Any]) -> None:
+    if event.tag not in (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+        raise _problem("ALT302", "tags have no meaning in an ALT file", event, "take the tag out")
+    if builder.at_key:
+        raise _problem("ALT302", "the key of an object must be a plain text", event)
+    if len(builder.open) >= _MOST_LEVELS:
+        raise _problem("ALT306", f"the values are nested too deep: {_MOST_LEVELS} levels are the limit", event)
+    builder.open.append(_Collection(value, event.anchor))
+
+
+def _repeat(builder: _Builder, event: Any) -> None:
+    if event.anchor not in builder.anchors:
+        raise _problem("ALT302", "the alias names no anchor that is complete before it", event)
+    value, size, height = builder.anchors[event.anchor]
+    if builder.at_key and not isinstance(value, str):
+        raise _problem("ALT302", "the key of an object must be a plain text", event)
+    builder.aliased += size
+    if builder.aliased > _MOST_ALIASED:
+        raise _problem("ALT306", "aliases repeat more than ten million values", event, "write less with aliases")
+    builder.add(value, None, size, height, event)
+
+
+def _scalar(event: Any, is_key: bool) -> Any:
+    if event.tag is not None and event.tag not in _STRING_TAGS:
+        raise _problem("ALT302", "tags have no meaning in an ALT file", event, "take the tag out")
+    text: str = event.value
+    if is_key or event.tag is not None or not event.implicit[0]:
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if not _NUMBER.fullmatch(text):
+        return text
+    if len(text) > _LONGEST_NUMBER:
+        raise _problem("ALT306", f"this number has too many digits: {_LONGEST_NUMBER:,} are the limit", event)
+    return json.loads(text)
+
+
+def _problem(code: str, message: str, event: Any, help_text: str | None = None) -> YamlError:
+    mark = event.start_mark
+    return YamlError(Diagnostic(code, message, line=mark.line + 1, column=mark.column + 1, help=help_text))
