@@ -8,7 +8,7 @@ WIDTH = 100
 
 
 def documents(shape: str, count: int) -> dict[str, Any]:
-    """An ALT document with this many tasks: `chain`, `fan-out` or `layered` (each task needs 1 to 3 of the layer before)."""
+    """An ALT document of this many tasks: `chain`, `fan-out`, or `layered` (each needs 1 to 3 of the layer before)."""
     source = random.Random(count)
     tasks = []
     for index in range(count):

@@ -4,8 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from altlas_runner import AltFile, AltParser, Outcome, TaskAttempt, TaskManager
+from altlas_runner import AltParser, Outcome, TaskAttempt, TaskManager
 from altlas_runner.alt_file import TaskGraph
+from altlas_runner.task_manager import Event
 from benchmarks.alt_files import text
 from benchmarks.measure import Row, cpu_seconds, rows
 
@@ -14,11 +15,12 @@ CONCURRENCY = 64
 
 
 class NoWork:
-    """Completes at once."""
+    """Gives way to the event loop once, then completes."""
 
     _done = Outcome.completed(None)
 
     async def attempt(self, attempt: TaskAttempt) -> Outcome:
+        await asyncio.sleep(0)
         return self._done
 
 
@@ -30,8 +32,9 @@ async def bare_loop(dependents: Sequence[Sequence[int]], missing: list[int], con
     left = len(missing)
     outputs: list[object] = [None] * left
 
-    async def no_work(task: int) -> None:
-        return None
+    async def no_work(task: int) -> int:
+        await asyncio.sleep(0)
+        return task
 
     async def work() -> None:
         nonlocal left
@@ -63,33 +66,29 @@ async def bare_loop(dependents: Sequence[Sequence[int]], missing: list[int], con
 
 
 def run() -> list[Row]:
+    rounds = 4
     table: list[Row] = []
     for shape in ("chain", "fan-out", "layered"):
-        alt_file: AltFile = AltParser().parse_from_string(text(shape, COUNT))
+        alt_file = AltParser().parse_from_string(text(shape, COUNT))
         graph = TaskGraph.from_alt_file(alt_file)
-        dependents = graph.dependents
-        manager_of = {}
+        unobserved = [TaskManager(alt_file, NoWork(), CONCURRENCY) for _ in range(rounds)]
+        observed = [TaskManager(alt_file, NoWork(), CONCURRENCY, on_event=ignore) for _ in range(rounds)]
 
-        def prepare(observed: bool, alt_file: AltFile = alt_file) -> TaskManager:
-            return TaskManager(alt_file, NoWork(), CONCURRENCY, on_event=(lambda event: None) if observed else None)
+        def bare(graph: TaskGraph = graph) -> object:
+            return asyncio.run(bare_loop(graph.dependents, graph.dependency_counts, CONCURRENCY))
 
-        rounds = 4
-        manager_of = {observed: [prepare(observed) for _ in range(rounds)] for observed in (False, True)}
-        seconds = cpu_seconds(
-            {
-                "bare worker loop": lambda d=dependents, g=graph: asyncio.run(
-                    bare_loop(d, g.dependency_counts, CONCURRENCY)
-                ),
-                "altlas_runner": lambda m=manager_of: asyncio.run(m[False].pop().run()),
-                "altlas_runner, observed": lambda m=manager_of: asyncio.run(m[True].pop().run()),
-            },
-            rounds,
-        )
-        table += rows(
-            f"{shape} {COUNT:,} at {CONCURRENCY}",
-            seconds,
-            COUNT,
-            "bare worker loop",
-            {"altlas_runner": 2.0, "altlas_runner, observed": 3.0} if shape == "layered" else None,
-        )
+        def ours(managers: list[TaskManager] = unobserved) -> object:
+            return asyncio.run(managers.pop().run())
+
+        def ours_observed(managers: list[TaskManager] = observed) -> object:
+            return asyncio.run(managers.pop().run())
+
+        subjects = {"bare worker loop": bare, "altlas_runner": ours, "altlas_runner, observed": ours_observed}
+        bounds = {"altlas_runner": 2.0, "altlas_runner, observed": 3.0} if shape == "layered" else None
+        seconds = cpu_seconds(subjects, rounds)
+        table += rows(f"{shape} {COUNT:,} at {CONCURRENCY}", seconds, COUNT, "bare worker loop", bounds)
     return table
+
+
+def ignore(event: Event) -> None:
+    """An observer that does nothing."""

@@ -2,12 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from aiohttp import web
 
-Answer = Callable[[dict[str, Any]], web.StreamResponse]
+Answer = Callable[[Any], web.StreamResponse]
 
 
 class LoopbackService:
@@ -16,7 +16,7 @@ class LoopbackService:
     `answers` maps a task id to a function of the request's JSON that makes the response; other tasks are completed.
     """
 
-    def __init__(self, answers: dict[str, Answer] | None = None, *, delay: float = 0.0) -> None:
+    def __init__(self, answers: Mapping[str, Answer] | None = None, *, delay: float = 0.0) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""

@@ -24,7 +24,7 @@ T = TypeVar("T")
 _THREAD_PATIENCE_SECONDS = 10.0
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _JumpingSelector(selectors.DefaultSelector):
     """A selector that lets the clock jump instead of waiting."""
 
     loop: VirtualClockLoop

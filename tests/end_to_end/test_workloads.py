@@ -59,4 +59,4 @@ def test_every_production_workflow_runs_with_an_executor_that_sleeps(file: Path 
     began = {result.task_id: result.started_at for result in last_file.task_results}
     for task_id, note in (last_file.metadata or {})["runner"]["tasks"].items():
         for dependency in note["dependencies"] or []:
-            assert ended[dependency] <= began[task_id]  # type: ignore[operator]
+            assert ended[dependency] <= began[task_id]

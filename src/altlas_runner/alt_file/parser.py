@@ -88,14 +88,7 @@ class AltParser:
             AltIoError: it cannot be read.
             AltParseError: as `parse_from_string`.
         """
-        place = self._place(path)
-        try:
-            content = place.read_bytes()
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            raise _io_error("read", place, error) from error
-        if place.suffix.lower() in _YAML_SUFFIXES:
-            content = _yaml_as_json(content)
-        return self._parse(content)
+        return self._parse(self._read(path))
 
     def parse_from_string(self, text: str | bytes) -> AltFile:
         """Read JSON text.
@@ -108,14 +101,17 @@ class AltParser:
         """
         return self._parse(_as_bytes(text))
 
-    def validate(self, alt_file_or_text: AltFile | str | bytes) -> list[Diagnostic]:
+    def validate(self, alt_file_or_text: AltFile | str | bytes | Path) -> list[Diagnostic]:
         """Everything that is wrong or doubtful in a file or its text, in the order of position; empty when it is fine.
 
-        In a text keys that stand twice are found as well. This never raises for anything that a file can hold.
+        A `Path` is read as by `parse_from_path`; a str is text. In a text keys that stand twice are found as well. This
+        never raises for anything that a file can hold.
         """
         try:
             if isinstance(alt_file_or_text, AltFile):
                 content = _as_json(alt_file_or_text)
+            elif isinstance(alt_file_or_text, Path):
+                content = self._read(alt_file_or_text)
             else:
                 content = _as_bytes(alt_file_or_text)
             document, found = self._problems(content, _wrong_types(content))
@@ -136,6 +132,15 @@ class AltParser:
             write_atomically(place, content)
         except (OSError, ValueError) as error:
             raise _io_error("written", place, error) from error
+
+    def _read(self, path: str | os.PathLike[str]) -> bytes:
+        """The JSON text of a file, whichever way it is written."""
+        place = self._place(path)
+        try:
+            content = place.read_bytes()
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise _io_error("read", place, error) from error
+        return _yaml_as_json(content) if place.suffix.lower() in _YAML_SUFFIXES else content
 
     def _place(self, path: str | os.PathLike[str]) -> Path:
         return Path(path) if self.default_dir is None else self.default_dir / path
