@@ -1,1 +1,7 @@
-"""Empty."""
+"""The output: results are gathered into a LAST file, drawn, reported and written as a bundle here."""
+
+from altlas_runner.last_file.generator import LastFileGenerator
+from altlas_runner.last_file.models import LastFile, RunStatus
+from altlas_runner.last_file.report import render_report
+
+__all__ = ["LastFile", "LastFileGenerator", "RunStatus", "render_report"]

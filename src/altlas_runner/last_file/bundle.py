@@ -1,0 +1,62 @@
+"""The bundle: a directory named after the LAST file's id, whose files appear whole or not at all.
+
+`result.last` is written after everything else, so a directory that has one is a complete bundle.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from altlas_runner.atomic_file import sync_directory, write_atomically
+from altlas_runner.errors import BundleError
+from altlas_runner.last_file.models import RESULT_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["REPORT_NAME", "bundle_directory", "write_bundle"]
+
+REPORT_NAME = "report.html"
+"""The name of the report inside its bundle."""
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+
+
+def bundle_directory(output_dir: Path | str, last_id: str) -> Path:
+    """Where the bundle of a run is, or will be.
+
+    Raises:
+        BundleError: the id is no safe name for a directory. Up to 128 letters, digits, dots, hyphens and underscores
+            are, with a letter or digit at both ends.
+    """
+    if not _SAFE_NAME.fullmatch(last_id):
+        raise BundleError(
+            output_dir,
+            f"{last_id[:80]!r} cannot name a bundle: use up to 128 letters, digits, '.', '-' and '_', "
+            "with a letter or digit at both ends",
+        )
+    return Path(output_dir) / last_id
+
+
+def write_bundle(directory: Path, result: bytes, others: Mapping[str, bytes]) -> None:
+    """Write a bundle: the other files in their order, then `result.last`.
+
+    Args:
+        directory: made when it is missing, with its parents. Files of an earlier bundle in it are replaced.
+        result: the content of `result.last`.
+        others: contents by file name.
+
+    Raises:
+        BundleError: something cannot be written; `result.last` was not written then.
+    """
+    place = directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        sync_directory(directory.parent)
+        for name, content in [*others.items(), (RESULT_NAME, result)]:
+            place = directory / name
+            write_atomically(place, content)
+    except OSError as error:
+        raise BundleError(place, f"cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,126 @@
+"""`LastFileGenerator`: gathers the results of a run into a LAST file and writes its bundle."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from altlas_runner.last_file.bundle import REPORT_NAME, bundle_directory, write_bundle
+from altlas_runner.last_file.gather import gather_last_file
+from altlas_runner.last_file.graph import dot_text, render_png
+from altlas_runner.last_file.models import as_utc
+from altlas_runner.last_file.report import render_report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from altlas_runner.alt_file import AltFile
+    from altlas_runner.last_file.models import LastFile
+    from altlas_runner.redaction import Redactor
+    from altlas_runner.results import TaskResult
+
+__all__ = ["LastFileGenerator"]
+
+_log = logging.getLogger("altlas_runner")
+
+
+class LastFileGenerator:
+    """Makes LAST bundles under one output directory.
+
+    Args:
+        output_dir: made when it is missing. Each bundle is a directory in it, named after the LAST file's id.
+
+    Example:
+        >>> generator = LastFileGenerator("output").with_graphs(False)
+    """
+
+    def __init__(self, output_dir: Path | str) -> None:
+        self.output_dir = Path(output_dir)
+        self._graphs = True
+        self._compression = True
+
+    def with_graphs(self, graphs: bool) -> LastFileGenerator:
+        """A generator that does, or does not, write the graph as `<last id>.dot` and `<last id>.png`.
+
+        The report shows the graph either way.
+        """
+        other = copy.copy(self)
+        other._graphs = graphs
+        return other
+
+    def with_compression(self, compression: bool) -> LastFileGenerator:
+        """A generator that does, or does not, compress artifacts where that makes them smaller."""
+        other = copy.copy(self)
+        other._compression = compression
+        return other
+
+    def generate(
+        self,
+        alt_file: AltFile,
+        task_results: Iterable[TaskResult],
+        *,
+        last_id: str | None = None,
+        started_at: datetime | None = None,
+        completed_at: datetime | None = None,
+        selection: Sequence[str] | None = None,
+        parameters: Mapping[str, Mapping[str, Any]] | None = None,
+        redactor: Redactor | None = None,
+    ) -> LastFile:
+        """Gather a LAST file and write its bundle `<output_dir>/<last id>/`.
+
+        Everything is rendered before the first file is written, and `result.last` is written last.
+
+        Args:
+            alt_file: what was run.
+            task_results: one for each task of the run, in any order.
+            last_id: the id of the run; a new `last_<uuid>` when None.
+            started_at: when the run began; the earliest start of a task when None.
+            completed_at: when the run ended; the latest end of a task when None.
+            selection: ids of the tasks that were meant to run, or None for all. A run is a success only when each of
+                them completed.
+            parameters: the resolved parameters by task id; other tasks show those of the ALT file.
+            redactor: removes configured secrets from everything that is written.
+
+        Returns:
+            The LAST file as it was written.
+
+        Raises:
+            BundleError: the id is no safe directory name, or the bundle cannot be written.
+        """
+        last_id = last_id or f"last_{uuid.uuid4()}"
+        directory = bundle_directory(self.output_dir, last_id)
+        results = list(task_results)
+        now = datetime.now(UTC)
+        ended = completed_at or max((as_utc(r.completed_at) for r in results if r.completed_at), default=now)
+        started = started_at or min((as_utc(r.started_at) for r in results if r.started_at), default=ended)
+        last_file = gather_last_file(
+            alt_file,
+            results,
+            last_id=last_id,
+            started_at=started,
+            completed_at=ended,
+            selection=selection,
+            parameters=parameters,
+            redactor=redactor,
+        )
+        others = self._graph_files(last_file) if self._graphs else {}
+        others[REPORT_NAME] = render_report(last_file).encode()
+        write_bundle(directory, last_file.to_json(), others)
+        return last_file
+
+    def _graph_files(self, last_file: LastFile) -> dict[str, bytes]:
+        """The graph's files by name; tells the LAST file of the picture, or why there is none."""
+        text = dot_text(last_file)
+        files = {f"{last_file.id}.dot": text.encode()}
+        png, warning = render_png(text, task_count=len(last_file.task_results))
+        if png is not None:
+            last_file.execution_graph_path = f"{last_file.id}.png"
+            files[last_file.execution_graph_path] = png
+        if warning is not None:
+            _log.warning("%s", warning)
+            last_file.metadata["runner"]["warnings"].append(warning)
+        return files

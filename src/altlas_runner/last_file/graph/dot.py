@@ -1,0 +1,77 @@
+"""The graph as DOT text: always whole, whatever its size. Every text of a stranger is quoted here, by one function."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from altlas_runner.last_file.graph.run_graph import RunGraph
+from altlas_runner.last_file.visible_text import shortened, visible
+from altlas_runner.statuses import TaskStatus
+
+if TYPE_CHECKING:
+    from altlas_runner.last_file.models import LastFile
+
+__all__ = ["dot_text"]
+
+_LABEL_LENGTH = 48
+_TOOLTIP_LENGTH = 400
+
+# Fill, border, and a way of drawing that tells the statuses apart without colour.
+_LOOKS = {
+    TaskStatus.COMPLETED: ("#dcf3e3", "#1a7f42", "rounded,filled", 1),
+    TaskStatus.FAILED: ("#fde3e1", "#b3261e", "filled,bold", 2),
+    TaskStatus.TIMEOUT: ("#fdebd3", "#97540a", "filled,bold", 2),
+    TaskStatus.CANCELLED: ("#ebe6f5", "#5f4a94", "rounded,filled,dotted", 1),
+    TaskStatus.SKIPPED: ("#eceef1", "#5a6472", "rounded,filled,dashed", 1),
+    TaskStatus.RUNNING: ("#deebfb", "#1f5fae", "rounded,filled", 1),
+    TaskStatus.PENDING: ("#ffffff", "#5a6472", "rounded,filled,dotted", 1),
+}
+
+
+def dot_text(last_file: LastFile) -> str:
+    """The graph of a run in the DOT language, with a legend.
+
+    Tasks are named n0, n1, … in file order; their ids stand in labels and tooltips. Each label says the status in
+    words, and the border shows it too.
+    """
+    graph = RunGraph.from_last_file(last_file)
+    counts = Counter(graph.statuses)
+    lines = [
+        "digraph run {",
+        '  graph [rankdir=TB, size="60,60", nodesep=0.35, ranksep=0.5, fontname="Helvetica", fontsize=14, labelloc=t,',
+        f"         label={_quoted(shortened(last_file.title, 120))}];",
+        '  node [shape=box, fontname="Helvetica", fontsize=11, margin="0.16,0.08", fontcolor="#1b1f24"];',
+        '  edge [color="#7a8594", arrowsize=0.7];',
+        "  subgraph cluster_legend {",
+        '    label="legend"; fontsize=10; color="#c5ccd5"; style=rounded;',
+    ]
+    lines += [
+        f"    legend_{status} [{_look(status)}, fontsize=10, label={_quoted(f'{status}: {counts[status]}')}];"
+        for status in _LOOKS
+        if counts[status]
+    ]
+    lines.append("  }")
+    for task, (task_id, status) in enumerate(zip(graph.task_ids, graph.statuses, strict=True)):
+        label = _quoted(shortened(task_id, _LABEL_LENGTH) + "\n" + status)
+        tooltip = _quoted(f"{shortened(task_id, _TOOLTIP_LENGTH)}: {status}")
+        lines.append(f"  n{task} [{_look(status)}, label={label}, tooltip={tooltip}];")
+    for task, dependencies in enumerate(graph.dependencies):
+        lines += [f"  n{dependency} -> n{task};" for dependency in dependencies]
+    lines.append("}\n")
+    return "\n".join(lines)
+
+
+def _look(status: TaskStatus) -> str:
+    fill, border, style, peripheries = _LOOKS[status]
+    return f'fillcolor="{fill}", color="{border}", style="{style}", peripheries={peripheries}'
+
+
+def _quoted(text: str) -> str:
+    r"""A text as a DOT string that shows exactly this text.
+
+    Graphviz understands escapes (`\N`, `\l`) and HTML entities inside quotes, so backslashes and ampersands are
+    escaped; a text in quotes is never an HTML-like label.
+    """
+    text = visible(text).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;").replace("\n", "\\n")
+    return f'"{text}"'

@@ -1,0 +1,36 @@
+"""Why tasks did not complete: each failure with the tasks that were skipped because of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from altlas_runner.statuses import TaskStatus
+
+if TYPE_CHECKING:
+    from altlas_runner.last_file.graph import RunGraph
+
+__all__ = ["causes_of_skips", "skipped_by_cause"]
+
+
+def causes_of_skips(graph: RunGraph) -> dict[int, int]:
+    """Of each skipped task the task at which the trouble began.
+
+    That is its first dependency that did not complete, or the cause of that one where it was skipped too.
+    """
+    causes: dict[int, int] = {}
+    for task in graph.in_order():
+        if graph.statuses[task] is not TaskStatus.SKIPPED:
+            continue
+        open_dependencies = (d for d in graph.dependencies[task] if graph.statuses[d] is not TaskStatus.COMPLETED)
+        dependency = next(open_dependencies, None)
+        if dependency is not None:
+            causes[task] = causes.get(dependency, dependency)
+    return causes
+
+
+def skipped_by_cause(causes: dict[int, int]) -> dict[int, list[int]]:
+    """The skipped tasks of each cause, in file order."""
+    skipped: dict[int, list[int]] = {}
+    for task in sorted(causes):
+        skipped.setdefault(causes[task], []).append(task)
+    return skipped
