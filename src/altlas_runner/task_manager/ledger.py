@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from altlas_runner.execution import Outcome
 from altlas_runner.results import Attempt, TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import (
@@ -24,6 +25,8 @@ from altlas_runner.task_manager.events import (
 )
 
 __all__ = ["Ledger"]
+
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class Ledger:
@@ -50,13 +53,18 @@ class Ledger:
         self._run_finished = False
         self._wall_at_zero = wall_at_zero
         self._first_start: list[float | None] = [None] * len(ids)
-        self._attempt_start = [0.0] * len(ids)
+        self._attempt_start: list[datetime] = [_NEVER] * len(ids)
+        self._wall_instant = -1.0
+        self._wall_time = _NEVER
         self._attempts: dict[int, list[Attempt]] = {}
         self._usage: dict[int, Usage] = {}
 
     def wall(self, instant: float) -> datetime:
         """The time of day (UTC) at an instant of the driver's clock."""
-        return datetime.fromtimestamp(self._wall_at_zero + instant, UTC)
+        if instant != self._wall_instant:  # one step asks many times for the same instant
+            self._wall_instant = instant
+            self._wall_time = datetime.fromtimestamp(self._wall_at_zero + instant, UTC)
+        return self._wall_time
 
     def take_events(self, now: float) -> list[Event]:
         """The events since the last call, in order; the run's end is added when no task is left."""
@@ -85,21 +93,25 @@ class Ledger:
             number = len(self._attempts.get(task, ())) + 1
             self._events.append(TaskWaiting(self.wall(now), self._ids[task], number, self.wall(until), reason))
 
-    def has_started(self, task: int) -> bool:
-        """Whether the task ever got a slot."""
-        return self._first_start[task] is not None
-
-    def note_slot(self, task: int, now: float) -> None:
-        """The task got a slot for the first time."""
+    def note_slot(self, task: int, now: float) -> bool:
+        """The task got a slot; whether for the first time."""
+        if self._first_start[task] is not None:
+            return False
         self._first_start[task] = now
+        return True
 
     def note_start(self, task: int, now: float) -> int:
         """An attempt begins; returns its number, counted from 1."""
-        self._attempt_start[task] = now
-        number = len(self._attempts.get(task, ())) + 1
+        self._attempt_start[task] = self.wall(now)
+        number = len(self._attempts[task]) + 1 if task in self._attempts else 1
         if self._observed:
             self._events.append(TaskStarted(self.wall(now), self._ids[task], number))
         return number
+
+    def complete(self, task: int, outcome: Outcome, now: float) -> None:
+        """The attempt that began last completed its task."""
+        self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
+        self.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
 
     def note_end(
         self, task: int, status: TaskStatus, code: str | None, text: str | None, usage: Usage | None, now: float
@@ -108,7 +120,7 @@ class Ledger:
         attempts = self._attempts.get(task)
         if attempts is None:
             attempts = self._attempts[task] = []
-        start = self.wall(self._attempt_start[task])
+        start = self._attempt_start[task]
         waited = round((start - attempts[-1].ended_at).total_seconds() * 1000) if attempts else 0
         attempts.append(Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited))
         if usage is not None:
@@ -141,8 +153,8 @@ class Ledger:
             len(attempts) - 1 if attempts else 0,
             None,
             metadata,
-            None if first is None else self.wall(first),
-            attempts[-1].ended_at if attempts and status is TaskStatus.COMPLETED else self.wall(now),
+            attempts[0].started_at if attempts else None if first is None else self.wall(first),
+            self.wall(now),
             attempts or [],
             self._usage.get(task),
         )

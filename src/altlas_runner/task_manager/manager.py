@@ -246,7 +246,7 @@ class TaskManager:
 
     async def _attempt(self, command: StartAttempt, worker: asyncio.Task[None]) -> Signal:
         """Make one attempt; whatever happens in the executor becomes a signal."""
-        task, number = command
+        task, number = command.task, command.number
         if task in self._stopping:
             return AttemptStopped(task)
         self._worker_of[task] = worker

@@ -208,7 +208,7 @@ class Scheduler:
     # -- signals that concern one task -------------------------------------------------------------------------------
 
     def _on_attempt_ended(self, signal: AttemptEnded, now: float) -> None:
-        task, outcome = signal
+        task, outcome = signal.task, signal.outcome
         self._free_slots += 1
         if outcome.ok:
             self._complete(task, outcome, now)
@@ -238,7 +238,7 @@ class Scheduler:
             self._end(task, TaskStatus.FAILED, code, text, now)
 
     def _on_ended_while_stopping(self, signal: AttemptEnded, now: float) -> None:
-        task, outcome = signal
+        task, outcome = signal.task, signal.outcome
         if outcome.ok and self._stop_reason[task][0] is TaskStatus.CANCELLED:
             # A complete answer that came while the run was being cancelled is kept: it was paid for.
             self._free_slots += 1
@@ -262,8 +262,7 @@ class Scheduler:
             task = self._plan.by_order[heappop(ready)]
             if self._states[task] != READY:  # ended while it waited for a slot
                 continue
-            if not self._ledger.has_started(task):
-                self._ledger.note_slot(task, now)
+            if self._ledger.note_slot(task, now):
                 timeout = self._plan.timeouts[task]
                 if timeout is not None:
                     if timeout <= 0:
@@ -290,13 +289,12 @@ class Scheduler:
         self._commands.append(StopAttempt(task))
 
     def _complete(self, task: int, outcome: Outcome, now: float) -> None:
-        ledger = self._ledger
-        ledger.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
         self._states[task] = ENDED
-        ledger.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
+        self._ledger.complete(task, outcome, now)
+        missing = self._missing
         for dependent in self._plan.dependents[task]:
-            self._missing[dependent] -= 1
-            if not self._missing[dependent] and self._states[dependent] == BLOCKED:
+            missing[dependent] -= 1
+            if not missing[dependent] and self._states[dependent] == BLOCKED:
                 self._make_ready(dependent, now)
 
     def _end(self, task: int, status: TaskStatus, code: str, text: str, now: float) -> None:

@@ -1,11 +1,13 @@
-"""What goes into the scheduler (signals) and what comes out of it (commands): small immutable values, no behaviour.
+"""What goes into the scheduler (signals) and what comes out of it (commands): small values without behaviour.
 
 Tasks are named by their index in the ALT file. Instants are seconds on the clock of whoever drives the scheduler.
+Nobody changes these values; they are not declared frozen because that would double what making one costs, and a run
+makes two of them for every task.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from altlas_runner.execution import Outcome
 
@@ -23,47 +25,55 @@ __all__ = [
 ]
 
 
-class RunBegan(NamedTuple):
+@dataclass(slots=True)
+class RunBegan:
     """The run begins; the first signal, given once."""
 
 
-class AttemptEnded(NamedTuple):
+@dataclass(slots=True)
+class AttemptEnded:
     """An attempt came back with an outcome, good or bad."""
 
     task: int
     outcome: Outcome
 
 
-class AttemptStopped(NamedTuple):
+@dataclass(slots=True)
+class AttemptStopped:
     """An attempt that was told to stop has stopped without an outcome."""
 
     task: int
 
 
-class CancelAsked(NamedTuple):
+@dataclass(slots=True)
+class CancelAsked:
     """Somebody wants the run to end now."""
 
     reason: str = "the run was cancelled"
 
 
-class Tick(NamedTuple):
+@dataclass(slots=True)
+class Tick:
     """Time has passed: waits may be over, deadlines may have passed."""
 
 
-class StartAttempt(NamedTuple):
+@dataclass(slots=True)
+class StartAttempt:
     """Make this attempt now. It holds a slot until it has ended, stopped or been abandoned."""
 
     task: int
     number: int
 
 
-class StopAttempt(NamedTuple):
+@dataclass(slots=True)
+class StopAttempt:
     """Stop the running attempt of this task and answer with `AttemptStopped` (or `AttemptEnded`)."""
 
     task: int
 
 
-class AbandonAttempt(NamedTuple):
+@dataclass(slots=True)
+class AbandonAttempt:
     """The attempt did not stop in time: let go of it, and drop whatever it still says."""
 
     task: int
