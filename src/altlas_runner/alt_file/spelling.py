@@ -12,14 +12,14 @@ __all__ = ["Spelling"]
 
 _LONGEST_NAME = 100  # comparing is quadratic in the length
 _NEIGHBOURS = 20
-_MOST_SEARCHES = 200
+_MOST_SEARCHES = 100
 
 
 class Spelling:
     """The names that exist, asked for the one closest to a name that does not.
 
     Names are compared only with their neighbours in alphabetical order, read forwards and backwards: who shares neither
-    the beginning nor the end is no misspelling of the other. After 200 different names it finds no more.
+    the beginning nor the end is no misspelling of the other. After 100 different names it finds no more.
     """
 
     def __init__(self, names: Iterable[str]) -> None:

@@ -24,6 +24,8 @@ _WIDTH, _HEIGHT = 176, 46
 _LANE = 12
 _GAP = 20
 _LAYER_GAP_DOWN, _LAYER_GAP_RIGHT = 40, 56
+_LAYER_GAP_MAX = 220
+_SLOPE = 0.05  # the longer the layers, the more room their lines need between them
 _MARGIN = 8
 _LABEL_COLUMNS = 19
 _Point = tuple[float, float]
@@ -74,8 +76,9 @@ class _Drawing:
         box, self._depth, gap = (
             (_WIDTH, _HEIGHT, _LAYER_GAP_DOWN) if self._downwards else (_HEIGHT, _WIDTH, _LAYER_GAP_RIGHT)
         )
-        self._pitch = self._depth + gap
         self._layout: Layout = lay_out(graph, box=box, lane=_LANE, gap=_GAP)
+        gap = min(max(gap, round(self._layout.extent * _SLOPE)), _LAYER_GAP_MAX)
+        self._pitch = self._depth + gap
         along = self._layout.layer_count * self._pitch - gap + 2 * _MARGIN
         extent = self._layout.extent + 2 * _MARGIN
         self.width: float

@@ -21,6 +21,7 @@ __all__ = ["Bar", "Reference", "TaskRow", "TaskSection", "row_of", "section_of"]
 
 ID_LENGTH = 200
 _LISTED = 50
+_FACTS, _FACT_LENGTH = 12, 80
 _BAR_LENGTH = 100.0
 
 
@@ -68,7 +69,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class TaskSection:
-    """Everything about one task."""
+    """Everything about one task; `output_facts` are the short values beside an output's text."""
 
     row: TaskRow
     anchor: str
@@ -82,6 +83,7 @@ class TaskSection:
     error: Excerpt | None
     output: Excerpt | None
     output_text: Excerpt | None
+    output_facts: list[tuple[str, str]]
     attempts: list[AttemptRow]
     usage: list[tuple[str, str]]
     artifacts: list[tuple[str, str]] = field(default_factory=list)
@@ -114,7 +116,7 @@ def section_of(
     limit: int,
 ) -> TaskSection:
     """The section of a task, each text of it cut to `limit` characters."""
-    output_text, output = _output(result, limit)
+    output_text, output, output_facts = _output(result, limit)
     return TaskSection(
         row=row,
         anchor=anchor,
@@ -128,23 +130,31 @@ def section_of(
         error=excerpt_of(result.error, limit) if result and result.error else None,
         output=output,
         output_text=output_text,
+        output_facts=output_facts,
         attempts=[_attempt_row(attempt, started) for attempt in result.attempts] if result else [],
-        usage=_usage(result.usage) if result and result.usage else [],
+        usage=_times(result, started) + _usage(result.usage) if result else [],
         artifacts=[_artifact(a) for a in (result.artifacts or ())[:_LISTED]] if result else [],
     )
 
 
-def _output(result: TaskResult | None, limit: int) -> tuple[Excerpt | None, Excerpt | None]:
-    """The output as text and as JSON: the answer of a model is both, a text and what stands beside it."""
+def _output(result: TaskResult | None, limit: int) -> tuple[Excerpt | None, Excerpt | None, list[tuple[str, str]]]:
+    """The output as text, as JSON and as facts: the answer of a model is a text and what stands beside it."""
     if result is None or (result.output is None and result.status is not TaskStatus.COMPLETED):
-        return None, None
+        return None, None, []
     output: Any = result.output
     if isinstance(output, str):
-        return excerpt_of(output, limit), None
+        return excerpt_of(output, limit), None, []
     if isinstance(output, dict) and isinstance(output.get("text"), str):
+        text = excerpt_of(output["text"], limit)
         rest = {key: value for key, value in output.items() if key != "text"}
-        return excerpt_of(output["text"], limit), excerpt_of(rest, limit) if rest else None
-    return None, excerpt_of(output, limit)
+        if len(rest) <= _FACTS and all(_is_short(key) and _is_short(value) for key, value in rest.items()):
+            return text, None, [(key, str(value)) for key, value in rest.items()]
+        return text, excerpt_of(rest, limit), []
+    return None, excerpt_of(output, limit), []
+
+
+def _is_short(value: Any) -> bool:
+    return not isinstance(value, dict | list) and len(str(value)) <= _FACT_LENGTH
 
 
 def _attempt_row(attempt: Attempt, started: datetime) -> AttemptRow:
@@ -178,7 +188,18 @@ def _bars(result: TaskResult, started: datetime, total_ms: int) -> list[Bar]:
     return bars
 
 
-def _usage(usage: Usage) -> list[tuple[str, str]]:
+def _times(result: TaskResult, started: datetime) -> list[tuple[str, str]]:
+    if result.started_at is None:
+        return []
+    return [
+        ("Started", "+" + format_duration(_ms(as_utc(result.started_at), started))),
+        ("Took", format_duration(result.execution_time_ms)),
+    ]
+
+
+def _usage(usage: Usage | None) -> list[tuple[str, str]]:
+    if usage is None:
+        return []
     cost = "unpriced" if usage.cost is None else format_cost(usage.cost)
     return [
         ("Input tokens", f"{usage.input_tokens:,}"),
