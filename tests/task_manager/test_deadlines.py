@@ -79,3 +79,9 @@ def test_an_attempt_that_refuses_to_stop_is_abandoned_and_its_slot_is_free_again
         await asyncio.sleep(30)  # the abandoned attempt ends by itself, and says nothing any more
 
     run_in_virtual_time(main)
+
+
+def test_a_deadline_that_the_executor_saw_first_is_a_timeout_too() -> None:
+    executor = FakeExecutor(outcomes={"a": [Outcome.failed("AI_DEADLINE", "the deadline passed")]}, max_retries=3)
+    (result,) = run_in_virtual_time(lambda: TaskManager(alt_file_of({"id": "a"}), executor).run())
+    assert (result.status, result.attempts[0].status) == (TaskStatus.TIMEOUT, TaskStatus.TIMEOUT)

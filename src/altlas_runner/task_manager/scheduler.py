@@ -215,6 +215,10 @@ class Scheduler:
             return
         code = outcome.error_code or "FAILED"
         text = outcome.error or code
+        if code == DEADLINE_PASSED:  # the executor watched the same deadline and was quicker
+            self._ledger.note_end(task, TaskStatus.TIMEOUT, code, text, outcome.usage, now)
+            self._end(task, TaskStatus.TIMEOUT, code, text, now)
+            return
         attempts = self._ledger.note_end(task, TaskStatus.FAILED, code, text, outcome.usage, now)
         decision = decide_retry(
             self._policy,
