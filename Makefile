@@ -31,6 +31,14 @@ lint: venv ## style, types, layers
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
+bench: $(VENV)/.bench ## measure against others, print a table, write benchmarks/results.json
+	@$(BIN)/python -m benchmarks
+
+$(VENV)/.bench: $(VENV)/.ready
+	@echo "installing what the benchmarks compare with"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
