@@ -87,3 +87,22 @@ alt_files = st.fixed_dictionaries(
     },
 )
 """Files with right types everywhere, and every mistake of meaning."""
+
+
+@st.composite
+def _nearly_sound_files(draw: st.DrawFn) -> Document:
+    size = draw(st.integers(1, 6))
+    ids = draw(st.permutations([f"t{i}" for i in range(size)]))
+    rows = [
+        draw(st.lists(st.sampled_from(ids[:i]), min_size=1, max_size=3, unique=True)) if i else [] for i in range(size)
+    ]
+    if draw(st.booleans()):
+        draw(st.sampled_from(rows)).append(draw(st.sampled_from([*ids, "zz"])))
+    built = [task(task_id, *row) for task_id, row in zip(ids, rows, strict=True)]
+    if draw(st.booleans()):
+        draw(st.sampled_from(built)).update(draw(tasks.map(lambda fields: dict([*fields.items()][-1:]))))
+    return document(*draw(st.permutations(built)))
+
+
+nearly_sound_files = _nearly_sound_files()
+"""Files that are sound but for one thing or two."""

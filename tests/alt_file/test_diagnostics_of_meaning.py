@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from alt_documents import Document, alt_files, codes_and_paths, document, task, validated
+from alt_documents import Document, alt_files, codes_and_paths, document, nearly_sound_files, task, validated
 from hypothesis import given
 
 from altlas_runner.alt_file import AltFile, AltParser, Task, create_sample_alt_file, validate_alt_file
@@ -38,6 +38,8 @@ PAIR = (task("a"), task("b", "a"))
         (document(*PAIR, expected_completion_time=0), [("ALT107", "/expected_completion_time")]),
         (document(*PAIR, metadata={}), [("ALT108", "/metadata")]),
         (document(task("a"), task("b", "a", "a")), [("ALT109", "/tasks/1/dependencies/1")]),
+        (document(task("a"), task("b", "a", "b")), [("ALT022", "/tasks/1/dependencies/1")]),
+        (document(task("a"), task("b", "a", "")), [("ALT020", "/tasks/1/dependencies/1")]),
         (document(*PAIR, **{"a/b~": 1}), [("ALT110", "/a~1b~0")]),
         (document(task("a", x=None)), [("ALT110", "/tasks/0/x")]),
         (document(task("a", timeout_seconds=7200, retry_count=20, parameters={"x": 1})), []),
@@ -46,6 +48,8 @@ PAIR = (task("a"), task("b", "a"))
 )
 def test_each_code_has_its_trigger(content: Document, expected: list[tuple[str, str]]) -> None:
     assert codes_and_paths(content) == expected
+    alt_file = AltFile.model_validate_json(json.dumps(content))
+    assert [(d.code, d.path) for d in validate_alt_file(alt_file)] == expected
 
 
 def test_equal_keys_of_a_text_are_a_warning_at_each_object() -> None:
@@ -145,12 +149,12 @@ def test_a_long_chain_is_checked_without_recursion(closed: bool) -> None:
     assert [d.code for d in validate_alt_file(alt_file)] == (["ALT023"] if closed else [])
 
 
-@given(alt_files)
+@given(alt_files | nearly_sound_files)
 def test_problems_are_reported_if_and_only_if_they_are_there(content: Document) -> None:
     assert sorted(codes_and_paths(content)) == sorted(obvious_problems(content))
 
 
-@given(alt_files)
+@given(alt_files | nearly_sound_files)
 def test_the_quick_look_and_the_explanation_agree(content: Document) -> None:
     alt_file = AltFile.model_validate_json(json.dumps(content))
     assert is_clean(alt_file) == (not explain(content))
