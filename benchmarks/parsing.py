@@ -1,4 +1,4 @@
-"""What parsing and full validation of an ALT file costs, beside what only reads JSON, checks a schema, or sorts a graph."""
+"""What parsing and full validation cost, beside what only reads JSON, checks a schema, or sorts a graph."""
 
 import gc
 import json
