@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.json_values import MAX_DEPTH, as_json_value
-from tests.last_file.fabricate import alt_file, completed, gathered
+from altlas_runner.results import Artifact, Usage
+from tests.last_file.fabricate import START, alt_file, completed, gathered
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -92,3 +93,12 @@ def test_deep_nesting_is_cut_so_that_the_file_can_be_read_again() -> None:
 def test_a_shared_value_is_not_taken_for_a_loop() -> None:
     shared = [1]
     assert as_json_value([shared, shared]) == [[1], [1]]
+
+
+def test_strange_values_beside_the_output_are_replaced_too() -> None:
+    artifact = Artifact("a", "other", "x/y", 1, "0" * 64, "artifacts/\ud800", "\ud800", {"at": START})
+    result = completed("a", usage=Usage(1, 2, math.nan), artifacts=[artifact], metadata={"set": {1}}, error="\udc00")
+    last_file = gathered(alt_file({"a": ()}), [result])
+    assert LastFile.from_json(last_file.to_json()) == last_file
+    assert last_file.task_results[0].usage == Usage(1, 2, None)
+    assert last_file.task_results[0].metadata == {"set": [1]}

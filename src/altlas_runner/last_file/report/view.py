@@ -193,9 +193,9 @@ class _Composer:
         cost, cost_remark = "unpriced", "no price is known"
         if costs:
             unpriced = len(usages) - len(costs)
-            cost, cost_remark = (
-                format_cost(sum(costs)),
-                f"{unpriced:,} tasks unpriced" if unpriced else "all tasks priced",
+            cost = format_cost(sum(costs))
+            cost_remark = (
+                f"{unpriced:,} task{'' if unpriced == 1 else 's'} unpriced" if unpriced else "all tasks priced"
             )
         results = self.last_file.task_results
         completed = len(self.last_file.get_successful_tasks())
