@@ -32,7 +32,7 @@ def test_the_verdict_and_the_numbers_come_first() -> None:
     page = report(gathered(*broken_diamond()))
     words = text_of(page)
     assert words.index("2 of 5 tasks completed") < words.index("Result of A flow") < words.index("Success rate")
-    assert "Success rate 40 % 2 of 5 results" in words
+    assert "Success rate 40 % 2 of 5 tasks" in words
     assert "Duration 5.0 s 4.0 s in left" in words
     assert "Retries 1" in words
     assert "Tokens 10 10 in, 0 out" in words
@@ -91,7 +91,7 @@ def test_cancelled_tasks_are_told_apart_from_failed_ones() -> None:
 def test_many_failures_are_listed_up_to_200() -> None:
     ids = [f"t{i}" for i in range(250)]
     page = report(gathered(alt_file(dict.fromkeys(ids, ())), [failed(task) for task in ids]))
-    assert page.count('<article class="failure failed">') == 200
+    assert page.count('<article class="trouble failed">') == 200
     assert "and 50 more tasks that failed" in text_of(page)
 
 
