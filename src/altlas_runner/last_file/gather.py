@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from altlas_runner.last_file.json_values import as_json_text, as_json_value
 from altlas_runner.last_file.models import FORMAT_VERSION, LastFile, RunStatus, as_utc
 from altlas_runner.last_file.task_notes import write_task_note
 from altlas_runner.redaction import Redactor, redact_key_like, secrets_in
-from altlas_runner.results import Attempt, TaskResult
+from altlas_runner.results import Artifact, Attempt, TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class _Redaction:
             started_at=result.started_at and as_utc(result.started_at),
             completed_at=result.completed_at and as_utc(result.completed_at),
             attempts=[self._attempt(attempt) for attempt in result.attempts],
+            artifacts=result.artifacts and [self._artifact(artifact) for artifact in result.artifacts],
+            usage=result.usage and _finite(result.usage),
         )
 
     def _attempt(self, attempt: Attempt) -> Attempt:
@@ -156,3 +159,17 @@ class _Redaction:
             error=self.optional(attempt.error),
             error_code=self.optional(attempt.error_code),
         )
+
+    def _artifact(self, artifact: Artifact) -> Artifact:
+        return replace(
+            artifact,
+            path=as_json_text(artifact.path),
+            description=self.optional(artifact.description),
+            metadata=self.value(artifact.metadata),
+        )
+
+
+def _finite(usage: Usage) -> Usage:
+    """A copy whose cost is a number that JSON can hold, or unknown."""
+    known = usage.cost is not None and math.isfinite(usage.cost)
+    return replace(usage, cost=usage.cost if known else None)

@@ -44,4 +44,4 @@ def render_png(dot_text: str, *, task_count: int) -> tuple[bytes | None, str | N
     except OSError as error:
         return None, f"no picture of the graph: dot cannot be started: {error.strerror or error}"
     png: bytes = drawn.stdout
-    return png, None
+    return (png, None) if png else (None, "no picture of the graph: dot ended without writing one")

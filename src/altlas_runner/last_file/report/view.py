@@ -193,18 +193,19 @@ class _Composer:
         cost, cost_remark = "unpriced", "no price is known"
         if costs:
             unpriced = len(usages) - len(costs)
-            cost, cost_remark = (
-                format_cost(sum(costs)),
-                f"{unpriced:,} tasks unpriced" if unpriced else "all tasks priced",
+            cost = format_cost(sum(costs))
+            cost_remark = (
+                f"{unpriced:,} task{'' if unpriced == 1 else 's'} unpriced" if unpriced else "all tasks priced"
             )
         results = self.last_file.task_results
         completed = len(self.last_file.get_successful_tasks())
         slowest = max(results, key=lambda result: result.execution_time_ms, default=None)
+        rate = percent(self.last_file.success_rate) if results else "none"
         duration_remark = "no task ran"
         if slowest is not None and slowest.execution_time_ms:
             duration_remark = f"{format_duration(slowest.execution_time_ms)} in {shortened(slowest.task_id, 24)}"
         return [
-            ("Success rate", percent(self.last_file.success_rate), f"{completed:,} of {len(results):,} results"),
+            ("Success rate", rate, f"{completed:,} of {len(results):,} task{'' if len(results) == 1 else 's'}"),
             ("Duration", format_duration(self.last_file.total_execution_time_ms), duration_remark),
             ("Retries", f"{retries:,}", "attempts after the first"),
             ("Tokens", tokens, tokens_remark),
