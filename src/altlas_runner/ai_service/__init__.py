@@ -1,1 +1,9 @@
-"""Empty."""
+"""Talking to an AI service: configuration, client, one module per wire format, the embedded model.
+
+Importing this room is cheap: the HTTP library and the model library are loaded when a client first needs them.
+"""
+
+from altlas_runner.ai_service.client import AiServiceClient
+from altlas_runner.ai_service.config import AiServiceConfig
+
+__all__ = ["AiServiceClient", "AiServiceConfig"]

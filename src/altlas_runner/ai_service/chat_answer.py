@@ -1,0 +1,119 @@
+"""Putting the answer of a chat model together: from a whole completion, or from the chunks of a stream. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from altlas_runner.ai_service.failures import bad_response
+from altlas_runner.execution import Outcome
+from altlas_runner.results import Usage
+
+__all__ = ["ChatChunks", "chat_outcome", "usage_of"]
+
+
+def chat_outcome(answer: Any) -> Outcome:
+    """What a chat completion (OpenAI's `chat.completion` object) means.
+
+    The output is `{"text", "model", "finish_reason"}`, with `tool_calls` when the model called tools. An answer that
+    is missing, empty or stopped by a filter is AI_BAD_RESPONSE; one cut at `max_tokens` is complete as far as was asked
+    for and says so in `finish_reason`.
+    """
+    usage = usage_of(answer)
+    problem, output = _read(answer)
+    if problem is not None:
+        failure = bad_response(problem)
+        return Outcome.failed("AI_BAD_RESPONSE", failure.error or "", retry=failure.retry, usage=usage)
+    return Outcome.completed(output, usage=usage)
+
+
+def usage_of(answer: Any) -> Usage | None:
+    """The tokens that an answer says it took; None when it does not say."""
+    said = answer.get("usage") if isinstance(answer, dict) else None
+    if not isinstance(said, dict):
+        return None
+    sent, received = _count(said.get("prompt_tokens")), _count(said.get("completion_tokens"))
+    return None if sent is None and received is None else Usage(sent or 0, received or 0)
+
+
+class ChatChunks:
+    """Collects the chunks of a streamed chat completion into the whole one."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._tool_calls: dict[int, dict[str, Any]] = {}
+        self._finish_reason: Any = None
+        self._model: Any = None
+        self._usage: Any = None
+
+    def add(self, chunk: Mapping[str, Any]) -> None:
+        """Take the next chunk, with its `delta`."""
+        self._model = chunk.get("model") or self._model
+        self._usage = chunk.get("usage") or self._usage
+        for choice in chunk.get("choices") or ():
+            if choice.get("index", 0) != 0:
+                continue
+            self._finish_reason = choice.get("finish_reason") or self._finish_reason
+            delta = choice.get("delta") or {}
+            self._text.append(delta.get("content") or "")
+            for piece in delta.get("tool_calls") or ():
+                self._add_tool_call(piece)
+
+    def whole(self) -> dict[str, Any]:
+        """The completion, as the service would have sent it in one piece."""
+        message: dict[str, Any] = {"role": "assistant", "content": "".join(self._text)}
+        if self._tool_calls:
+            message["tool_calls"] = [call for _, call in sorted(self._tool_calls.items())]
+        choice = {"index": 0, "message": message, "finish_reason": self._finish_reason}
+        return {"choices": [choice], "model": self._model, "usage": self._usage}
+
+    def _add_tool_call(self, piece: Mapping[str, Any]) -> None:
+        empty = {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
+        call = self._tool_calls.setdefault(piece.get("index", 0), empty)
+        call["id"] = piece.get("id") or call["id"]
+        function = piece.get("function") or {}
+        call["function"]["name"] += function.get("name") or ""
+        call["function"]["arguments"] += function.get("arguments") or ""
+
+
+def _read(answer: Any) -> tuple[str, None] | tuple[None, dict[str, Any]]:
+    """Either what is wrong with an answer, or the output it holds."""
+    if not isinstance(answer, dict):
+        return "the answer is no object", None
+    choices = answer.get("choices")
+    if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
+        error = answer.get("error")
+        said = error.get("message") if isinstance(error, dict) else error
+        return "the answer has no choices" + (f"; it says: {said}" if said else ""), None
+    choice = choices[0]
+    message, finish_reason = choice.get("message"), choice.get("finish_reason")
+    if not isinstance(message, dict):
+        return "the answer's first choice has no message", None
+    text, tool_calls = message.get("content"), message.get("tool_calls") or []
+    if (
+        not isinstance(text, str | None)
+        or not isinstance(finish_reason, str | None)
+        or not isinstance(tool_calls, list)
+    ):
+        return "the answer's message has fields of a wrong type", None
+    if finish_reason is None:
+        return "the answer has no finish_reason, so it may not be complete", None
+    if finish_reason == "content_filter":
+        return "the service held the answer back (finish_reason content_filter)", None
+    if not tool_calls and not (text or "").strip():
+        refusal = message.get("refusal")
+        reason = f"the model refused: {refusal}" if refusal else f"the answer is empty (finish_reason {finish_reason})"
+        return reason, None
+    model = answer.get("model")
+    output: dict[str, Any] = {
+        "text": text or "",
+        "model": model if isinstance(model, str) else None,
+        "finish_reason": finish_reason,
+    }
+    if tool_calls:
+        output["tool_calls"] = tool_calls
+    return None, output
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
