@@ -15,7 +15,7 @@ from altlas_runner.ai_service.config import AiServiceConfig
 from altlas_runner.ai_service.failures import plain_text, shorten
 from altlas_runner.alt_file import Task
 from altlas_runner.errors import ConfigurationError
-from altlas_runner.execution import DEADLINE_PASSED, Outcome, RunInfo, TaskAttempt, idempotency_key
+from altlas_runner.execution import DEADLINE_PASSED, Outcome, RunInfo, TaskAttempt
 from altlas_runner.redaction import Redactor
 from altlas_runner.results import Attempt, TaskResult, Usage
 from altlas_runner.retrying import RetryPolicy, decide_retry
@@ -131,7 +131,6 @@ class AiServiceClient:
                 number=len(result.attempts) + 1,
                 run=run,
                 previous=tuple(result.attempts),
-                idempotency_key=idempotency_key(run.run_id, task.id),
                 context=context or {},
                 deadline=deadline,
             )
