@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from altlas_runner import AltParser, Outcome, TaskAttempt, TaskManager
 from altlas_runner.alt_file import TaskGraph
@@ -83,7 +83,11 @@ def run() -> list[Row]:
         def ours_observed(managers: list[TaskManager] = observed) -> object:
             return asyncio.run(managers.pop().run())
 
-        subjects = {"bare worker loop": bare, "altlas_runner": ours, "altlas_runner, observed": ours_observed}
+        subjects: dict[str, Callable[[], object]] = {
+            "bare worker loop": bare,
+            "altlas_runner": ours,
+            "altlas_runner, observed": ours_observed,
+        }
         bounds = {"altlas_runner": 2.0, "altlas_runner, observed": 3.0} if shape == "layered" else None
         seconds = cpu_seconds(subjects, rounds)
         table += rows(f"{shape} {COUNT:,} at {CONCURRENCY}", seconds, COUNT, "bare worker loop", bounds)

@@ -16,6 +16,7 @@ from altlas_runner.config import RunnerConfig
 from altlas_runner.errors import AltlasRunnerError
 from altlas_runner.execution import Executor
 from altlas_runner.last_file import LastFile, LastFileGenerator
+from altlas_runner.redaction import Redactor
 from altlas_runner.task_manager import Event, TaskManager
 
 __all__ = ["Runner", "run"]
@@ -73,9 +74,10 @@ class Runner:
 
         Raises:
             AltParseError: the file cannot be read or has errors; nothing was run, nothing written.
-            BundleError: the bundle cannot be written.
+            BundleError: the bundle cannot be written; an output directory that refuses is found before the first call.
         """
         alt_file = alt if isinstance(alt, AltFile) else AltParser().parse_from_path(alt)
+        service = self.config.ai_service()
         generator = (
             LastFileGenerator(self.config.output_dir)
             .with_graphs(self.config.generate_graphs)
@@ -83,17 +85,23 @@ class Runner:
         )
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
-            executor = self._executor or self._kept_client
+            executor: Executor | None = self._executor or self._kept_client
             if executor is None:
-                executor = await stack.enter_async_context(AiServiceClient(self.config.ai_service()))
+                executor = await stack.enter_async_context(AiServiceClient(service))
             manager = TaskManager(alt_file, executor, self.config.max_concurrent_tasks, on_event=on_event, seed=seed)
+            generator.make_directory(manager.run_id)  # before anything is paid for
             self._running[manager.run_id] = manager
             try:
                 results = await manager.run()
             finally:
                 del self._running[manager.run_id]
         return await asyncio.to_thread(
-            generator.generate, alt_file, results, last_id=manager.run_id, started_at=started_at
+            generator.generate,
+            alt_file,
+            results,
+            last_id=manager.run_id,
+            started_at=started_at,
+            redactor=Redactor(service.secrets()),
         )
 
     def cancel(self, reason: str = "the run was cancelled") -> None:
@@ -103,7 +111,7 @@ class Runner:
 
     def bundle_path(self, last_file: LastFile) -> Path:
         """The directory of a run's bundle."""
-        return self.config.output_dir / last_file.id
+        return Path(self.config.output_dir) / last_file.id
 
 
 def run(

@@ -6,12 +6,20 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from alt_documents import Document, alt_files, codes_and_paths, document, nearly_sound_files, task, validated
 from hypothesis import given
 
 from altlas_runner.alt_file import AltFile, AltParser, Task, create_sample_alt_file, validate_alt_file
 from altlas_runner.alt_file.explanation import explain
 from altlas_runner.alt_file.validator import is_clean
+from tests.alt_file.alt_documents import (
+    Document,
+    alt_files,
+    codes_and_paths,
+    document,
+    nearly_sound_files,
+    task,
+    validated,
+)
 
 PAIR = (task("a"), task("b", "a"))
 

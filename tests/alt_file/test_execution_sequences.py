@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from alt_documents import Document, alt_files, document, task
 from hypothesis import given
 from hypothesis import strategies as st
 
 from altlas_runner.alt_file import AltFile, validate_execution_sequence
 from altlas_runner.errors import AltValidationError
+from tests.alt_file.alt_documents import Document, alt_files, document, task
 
 DIAMOND = AltFile.model_validate(document(task("a"), task("b", "a"), task("c", "a"), task("d", "b", "c")))
 

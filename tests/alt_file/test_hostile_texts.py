@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from alt_documents import document, task
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from altlas_runner.alt_file import AltFile, AltParser
 from altlas_runner.errors import AltFormatError, AltJsonError, AltParseError
+from tests.alt_file.alt_documents import document, task
 
 
 def around(value: str) -> str:

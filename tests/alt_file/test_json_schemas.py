@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alt_documents import Document, alt_files, document, task
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -17,6 +16,7 @@ from jsonschema import Draft202012Validator
 from altlas_runner.alt_file import AltParser, alt_file_schema
 from altlas_runner.alt_file.json_schema import schema_text
 from altlas_runner.errors import AltFormatError, AltIoError, AltSchemaError
+from tests.alt_file.alt_documents import Document, alt_files, document, task
 
 SCHEMA = Draft202012Validator(alt_file_schema())
 BORDER_VALUES = st.sampled_from(

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alt_documents import Document, alt_files, document, task
 from hypothesis import given
 
 from altlas_runner.alt_file import AltFile, AltParser, Task, create_sample_alt_file
 from altlas_runner.errors import AltFormatError, AltIoError, AltJsonError, AltValidationError
+from tests.alt_file.alt_documents import Document, alt_files, document, task
 
 LENIENT = AltParser().with_strict_validation(False)
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from alt_documents import Document, codes_and_paths, document, task, validated
 
 from altlas_runner.alt_file import AltFile, AltMode, AltParser, Priority, Task
 from altlas_runner.errors import AltFormatError
 from altlas_runner.statuses import TaskStatus
+from tests.alt_file.alt_documents import Document, codes_and_paths, document, task, validated
 
 WRONG_FILE_VALUES: dict[str, list[Any]] = {
     "id": [None, 5, True, ["f"], {}],

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from alt_documents import Document, alt_files, json_values
 from hypothesis import given
 
 from altlas_runner.alt_file import AltFile, AltParser
 from altlas_runner.alt_file.yaml_text import YamlError, read_yaml
 from altlas_runner.errors import AltFormatError, AltJsonError, AltParseError
+from tests.alt_file.alt_documents import Document, alt_files, json_values
 
 FLOW = """\
 # a comment

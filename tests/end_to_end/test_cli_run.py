@@ -109,7 +109,9 @@ def test_a_service_that_fails_in_the_middle_of_a_diamond(tmp_path: Path) -> None
     report = (bundle / "report.html").read_text()
     assert "disk is full" in report
     assert "AI_UPSTREAM" in report
-    assert "left" in (last_file.get_task_result("bottom") or left).error
+    bottom = last_file.get_task_result("bottom")
+    assert bottom is not None
+    assert bottom.error == 'dependency "left" did not complete (failed, AI_UPSTREAM)'
 
 
 def test_a_file_with_ten_mistakes_gets_ten_diagnostics_and_writes_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from altlas_runner import LastFile, Outcome, Runner, RunnerConfig, TaskAttempt, TaskStatus
+from altlas_runner import AltParser, LastFile, Outcome, Runner, RunnerConfig, TaskAttempt, TaskStatus
 from altlas_runner.cli.main import cli
 from altlas_runner.cli.run import run
 from tests.loopback import LoopbackService
@@ -57,6 +57,9 @@ def test_every_production_workflow_runs_with_an_executor_that_sleeps(file: Path 
     assert last_file.status == "success"
     ended = {result.task_id: result.completed_at for result in last_file.task_results}
     began = {result.task_id: result.started_at for result in last_file.task_results}
-    for task_id, note in (last_file.metadata or {})["runner"]["tasks"].items():
-        for dependency in note["dependencies"] or []:
-            assert ended[dependency] <= began[task_id]
+    for task in AltParser().parse_from_path(file).tasks:
+        for dependency in task.dependencies or []:
+            end, start = ended[dependency], began[task.id]
+            assert end is not None
+            assert start is not None
+            assert end <= start

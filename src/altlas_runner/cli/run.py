@@ -26,7 +26,7 @@ __all__ = ["run"]
 
 @click.command()
 @click.argument("alt_file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("-o", "--output-dir", type=click.Path(path_type=Path, file_okay=False), help="Where bundles are made.")
+@click.option("-o", "--output-dir", type=click.Path(path_type=Path), help="Where bundles are made.")
 @click.option("-j", "--max-concurrency", "max_concurrent_tasks", type=int, help="Attempts at one time.")
 @click.option("--protocol", "ai_protocol", help="Wire format of the AI service: altlas, openai or local (no service).")
 @click.option("--service-url", "ai_service_url", help="Base URL of the AI service.")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from altlas_runner.last_file.models import RESULT_NAME
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["REPORT_NAME", "bundle_directory", "write_bundle"]
+__all__ = ["REPORT_NAME", "bundle_directory", "prepare_directory", "write_bundle"]
 
 REPORT_NAME = "report.html"
 """The name of the report inside its bundle."""
@@ -40,21 +41,35 @@ def bundle_directory(output_dir: Path | str, last_id: str) -> Path:
     return Path(output_dir) / last_id
 
 
+def prepare_directory(directory: Path) -> None:
+    """Make the directory of a bundle, with its parents.
+
+    Raises:
+        BundleError: it cannot be made, or files cannot be made in it.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        sync_directory(directory.parent)
+    except OSError as error:
+        raise BundleError(directory, f"cannot be made: {error.strerror or error}") from error
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise BundleError(directory, "cannot be written: permission denied")
+
+
 def write_bundle(directory: Path, result: bytes, others: Mapping[str, bytes]) -> None:
     """Write a bundle: the other files in their order, then `result.last`.
 
     Args:
-        directory: made when it is missing, with its parents. Files of an earlier bundle in it are replaced.
+        directory: made when it is missing. Files of an earlier bundle in it are replaced.
         result: the content of `result.last`.
         others: contents by file name.
 
     Raises:
         BundleError: something cannot be written; `result.last` was not written then.
     """
+    prepare_directory(directory)
     place = directory
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        sync_directory(directory.parent)
         for name, content in [*others.items(), (RESULT_NAME, result)]:
             place = directory / name
             write_atomically(place, content)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altlas_runner.last_file.bundle import REPORT_NAME, bundle_directory, write_bundle
+from altlas_runner.last_file.bundle import REPORT_NAME, bundle_directory, prepare_directory, write_bundle
 from altlas_runner.last_file.gather import gather_last_file
 from altlas_runner.last_file.graph import dot_text, render_png
 from altlas_runner.last_file.models import as_utc
@@ -57,6 +57,14 @@ class LastFileGenerator:
         other = copy.copy(self)
         other._compression = compression
         return other
+
+    def make_directory(self, last_id: str) -> None:
+        """Make the (empty) directory of a bundle, so that one that cannot be written is found before the run.
+
+        Raises:
+            BundleError: the id is no safe directory name, or the directory cannot be made or written.
+        """
+        prepare_directory(bundle_directory(self.output_dir, last_id))
 
     def generate(
         self,
