@@ -109,7 +109,7 @@ def test_an_id_that_is_no_safe_directory_name_is_refused(tmp_path: Path, last_id
 
 def test_an_output_directory_that_cannot_be_made_is_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(BundleError, match="cannot be written: Not a directory") as caught:
+    with pytest.raises(BundleError, match="cannot be made: Not a directory") as caught:
         LastFileGenerator(tmp_path / "file").with_graphs(False).generate(alt_file(), [], last_id="last_1")
     assert caught.value.path == str(tmp_path / "file" / "last_1")
 
