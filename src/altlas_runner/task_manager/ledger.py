@@ -7,7 +7,9 @@ of the wall clock changes no duration and no order.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from altlas_runner.execution import Outcome
@@ -26,7 +28,34 @@ from altlas_runner.task_manager.events import (
 
 __all__ = ["Ledger"]
 
-_NEVER = datetime.fromtimestamp(0, UTC)
+_NEVER = -inf
+
+
+class _FirstTry(TaskResult):
+    """The result of a task that completed at its first attempt: most of a large run.
+
+    Only what nothing can be derived from is stored. The other slots stay empty until one of them is asked for; then
+    `__getattr__`, which Python calls for an empty slot, fills them all. That halves what such a result costs.
+    """
+
+    __slots__ = ("record",)
+    record: tuple[float, float, float]
+    """Start and end on the driver's clock, and the time of day at its zero."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _DERIVED:
+            raise AttributeError(name)
+        start, end, wall_at_zero = self.record
+        self.started_at = datetime.fromtimestamp(wall_at_zero + start, UTC)
+        self.completed_at = datetime.fromtimestamp(wall_at_zero + end, UTC)
+        self.execution_time_ms = round((end - start) * 1000)
+        self.error = self.error_code = self.artifacts = self.metadata = None
+        self.retry_count = 0
+        self.attempts = [Attempt(1, self.started_at, self.completed_at, TaskStatus.COMPLETED)]
+        return object.__getattribute__(self, name)
+
+
+_DERIVED = {field.name for field in fields(TaskResult)} - {"task_id", "status", "output", "usage"}
 
 
 class Ledger:
@@ -52,10 +81,10 @@ class Ledger:
         self._events: list[Event] = []
         self._run_finished = False
         self._wall_at_zero = wall_at_zero
-        self._first_start: list[float | None] = [None] * len(ids)
-        self._attempt_start: list[datetime] = [_NEVER] * len(ids)
-        self._wall_instant = -1.0
-        self._wall_time = _NEVER
+        self._first_slot: list[float] = [_NEVER] * len(ids)
+        self._attempt_start: list[float] = [_NEVER] * len(ids)
+        self._wall_instant = _NEVER
+        self._wall_time = datetime.fromtimestamp(0, UTC)
         self._attempts: dict[int, list[Attempt]] = {}
         self._usage: dict[int, Usage] = {}
 
@@ -68,8 +97,6 @@ class Ledger:
 
     def take_events(self, now: float) -> list[Event]:
         """The events since the last call, in order; the run's end is added when no task is left."""
-        if not self._observed:
-            return self._events
         if not self.unfinished and not self._run_finished:
             self._run_finished = True
             completed = sum(r is not None and r.status is TaskStatus.COMPLETED for r in self.results)
@@ -84,8 +111,7 @@ class Ledger:
 
     def note_ready(self, task: int, now: float) -> None:
         """The task may start as soon as there is a slot."""
-        if self._observed:
-            self._events.append(TaskReady(self.wall(now), self._ids[task]))
+        self._events.append(TaskReady(self.wall(now), self._ids[task]))
 
     def note_wait(self, task: int, until: float, reason: str, now: float) -> None:
         """The task waits for its next attempt."""
@@ -94,24 +120,38 @@ class Ledger:
             self._events.append(TaskWaiting(self.wall(now), self._ids[task], number, self.wall(until), reason))
 
     def note_slot(self, task: int, now: float) -> bool:
-        """The task got a slot; whether for the first time."""
-        if self._first_start[task] is not None:
+        """The task got a slot for its next attempt; whether it is the first one it ever got."""
+        self._attempt_start[task] = now
+        if self._first_slot[task] != _NEVER:
             return False
-        self._first_start[task] = now
+        self._first_slot[task] = now
         return True
 
-    def note_start(self, task: int, now: float) -> int:
-        """An attempt begins; returns its number, counted from 1."""
-        self._attempt_start[task] = self.wall(now)
-        number = len(self._attempts[task]) + 1 if task in self._attempts else 1
-        if self._observed:
-            self._events.append(TaskStarted(self.wall(now), self._ids[task], number))
-        return number
+    def note_start(self, task: int, now: float) -> None:
+        """The attempt begins."""
+        number = len(self.attempts_of(task)) + 1
+        self._events.append(TaskStarted(self.wall(now), self._ids[task], number))
+
+    def first_slot_of(self, task: int) -> float:
+        """The instant at which the task first got a slot; minus infinity when it never did."""
+        return self._first_slot[task]
 
     def complete(self, task: int, outcome: Outcome, now: float) -> None:
         """The attempt that began last completed its task."""
-        self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
-        self.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
+        if task in self._attempts:
+            self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
+            self.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
+            return
+        result = _FirstTry.__new__(_FirstTry)
+        result.task_id = self._ids[task]
+        result.status = TaskStatus.COMPLETED
+        result.output = outcome.output
+        result.usage = outcome.usage
+        result.record = (self._first_slot[task], now, self._wall_at_zero)
+        self.results[task] = result
+        self.unfinished -= 1
+        if self._observed:
+            self._events.append(TaskFinished(self.wall(now), result.task_id, result))
 
     def note_end(
         self, task: int, status: TaskStatus, code: str | None, text: str | None, usage: Usage | None, now: float
@@ -120,7 +160,7 @@ class Ledger:
         attempts = self._attempts.get(task)
         if attempts is None:
             attempts = self._attempts[task] = []
-        start = self._attempt_start[task]
+        start = self.wall(self._attempt_start[task])
         waited = round((start - attempts[-1].ended_at).total_seconds() * 1000) if attempts else 0
         attempts.append(Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited))
         if usage is not None:
@@ -142,18 +182,18 @@ class Ledger:
     ) -> None:
         """Make the task's result."""
         attempts = self._attempts.get(task)
-        first = self._first_start[task]
+        first = self._first_slot[task]
         result = TaskResult(
             self._ids[task],
             status,
             output,
             text,
             code,
-            0 if first is None else round((now - first) * 1000),
+            0 if first == _NEVER else round((now - first) * 1000),
             len(attempts) - 1 if attempts else 0,
             None,
             metadata,
-            attempts[0].started_at if attempts else None if first is None else self.wall(first),
+            None if first == _NEVER else self.wall(first),
             self.wall(now),
             attempts or [],
             self._usage.get(task),
@@ -165,7 +205,7 @@ class Ledger:
 
     def attempts_of(self, task: int) -> list[Attempt]:
         """The attempts of a task that have ended so far, in order."""
-        return self._attempts.get(task, [])
+        return self._attempts.get(task) or []
 
     def _add_usage(self, task: int, usage: Usage) -> None:
         total = self._usage.get(task)

@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import Any
@@ -246,12 +246,12 @@ class TaskManager:
 
     async def _attempt(self, command: StartAttempt, worker: asyncio.Task[None]) -> Signal:
         """Make one attempt; whatever happens in the executor becomes a signal."""
-        task, number = command.task, command.number
+        task = command.task
         if task in self._stopping:
             return AttemptStopped(task)
         self._worker_of[task] = worker
         try:
-            outcome = await self._executor.attempt(self._task_attempt(task, number))
+            outcome = await self._executor.attempt(self._task_attempt(task))
             if isinstance(outcome, Outcome):
                 return AttemptEnded(task, outcome)
             text = f"the executor returned {type(outcome).__name__} instead of an Outcome"
@@ -271,22 +271,28 @@ class TaskManager:
                 while worker.cancelling():  # the stop is dealt with; the worker goes on
                     worker.uncancel()
 
-    def _task_attempt(self, task: int, number: int) -> TaskAttempt:
+    def _task_attempt(self, task: int) -> TaskAttempt:
         scheduler = self._scheduler
         assert scheduler is not None
-        ids, results = self._plan.ids, scheduler.results
-        context = {ids[index]: results[index].output for index in self._plan.dependencies[task]}  # type: ignore[union-attr]
+        dependencies = self._plan.dependencies[task]
+        previous = scheduler.attempts_of(task)
         attempt = TaskAttempt(
             self._alt_file.tasks[task],
-            number,
+            len(previous) + 1,
             self._run_info,
-            scheduler.attempts_of(task),
-            context,
+            previous,
+            self._outputs_of(dependencies) if dependencies else {},
             scheduler.deadline_of(task),
         )
         if self._on_event is not None:
-            attempt.emit = partial(self._emit, ids[task])
+            attempt.emit = partial(self._emit, self._plan.ids[task])
         return attempt
+
+    def _outputs_of(self, tasks: Sequence[int]) -> dict[str, Any]:
+        """The outputs of completed tasks, by id."""
+        assert self._scheduler is not None
+        results = self._scheduler.results
+        return {result.task_id: result.output for task in tasks if (result := results[task]) is not None}
 
     def _on_worker_done(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)

@@ -54,6 +54,7 @@ _STATUS_OF = (
     TaskStatus.RUNNING,
 )
 
+_NO_EVENTS: list[Event] = []
 _WAIT_OVER, _DEADLINE, _GRACE_OVER = range(3)
 
 
@@ -86,6 +87,7 @@ class Scheduler:
     ) -> None:
         count = len(plan.ids)
         self._ledger = Ledger(plan.ids, run_id, wall_at_zero, observed)
+        self._observed = observed
         self._plan = plan
         self._free_slots = max_concurrency
         self._policy = policy
@@ -95,7 +97,6 @@ class Scheduler:
         self._missing = [len(dependencies) for dependencies in plan.dependencies]
         self._ready: list[int] = []  # heap of places in the starting order
         self._timers: list[tuple[float, int, int]] = []  # heap of (instant, kind, task)
-        self._deadlines: dict[int, float] = {}
         self._wait_until: dict[int, float] = {}
         self._stop_reason: dict[int, tuple[TaskStatus, str, str]] = {}
         self._began = False
@@ -108,10 +109,10 @@ class Scheduler:
         Raises:
             IllegalSignalError: the signal makes no sense in the state of its task.
         """
-        self._commands = []
+        self._commands = commands = []
         kind = type(signal)
         if kind is AttemptEnded or kind is AttemptStopped:
-            transition = _TRANSITIONS.get((self._states[signal.task], kind))  # type: ignore[union-attr]
+            transition = _TRANSITIONS[self._states[signal.task]].get(kind)  # type: ignore[union-attr]
             if transition is None:
                 raise self._illegal(signal)
             transition(self, signal, now)
@@ -123,7 +124,7 @@ class Scheduler:
             self._on_run_began(now)
         if self._ready and self._free_slots:
             self._fill_slots(now)
-        return self._commands, self._ledger.take_events(now)
+        return commands, self._ledger.take_events(now) if self._observed else _NO_EVENTS
 
     @property
     def next_wakeup(self) -> float | None:
@@ -144,7 +145,8 @@ class Scheduler:
 
     def deadline_of(self, task: int) -> float | None:
         """The instant by which a started task must have ended, or None."""
-        return self._deadlines.get(task)
+        timeout = self._plan.timeouts[task]
+        return None if timeout is None else self._ledger.first_slot_of(task) + timeout
 
     def attempts_of(self, task: int) -> list[Attempt]:
         """The attempts of a task that have ended so far, in order."""
@@ -227,7 +229,7 @@ class Scheduler:
             retry=outcome.retry,
             retry_after=outcome.retry_after,
             now=now,
-            deadline=self._deadlines.get(task),
+            deadline=self.deadline_of(task),
             random=self._random,
         )
         if decision.verdict == "retry":
@@ -258,26 +260,27 @@ class Scheduler:
     def _make_ready(self, task: int, now: float) -> None:
         self._states[task] = READY
         heappush(self._ready, self._plan.order[task])
-        self._ledger.note_ready(task, now)
+        if self._observed:
+            self._ledger.note_ready(task, now)
 
     def _fill_slots(self, now: float) -> None:
-        ready = self._ready
+        ready, by_order, states, timeouts = self._ready, self._plan.by_order, self._states, self._plan.timeouts
         while ready and self._free_slots:
-            task = self._plan.by_order[heappop(ready)]
-            if self._states[task] != READY:  # ended while it waited for a slot
+            task = by_order[heappop(ready)]
+            if states[task] != READY:  # ended while it waited for a slot
                 continue
-            if self._ledger.note_slot(task, now):
-                timeout = self._plan.timeouts[task]
-                if timeout is not None:
-                    if timeout <= 0:
-                        self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
-                        continue
-                    self._deadlines[task] = now + timeout
-                    heappush(self._timers, (now + timeout, _DEADLINE, task))
+            first = self._ledger.note_slot(task, now)
+            timeout = timeouts[task]
+            if first and timeout is not None:
+                if timeout <= 0:
+                    self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
+                    continue
+                heappush(self._timers, (now + timeout, _DEADLINE, task))
             self._free_slots -= 1
-            self._states[task] = RUNNING
-            number = self._ledger.note_start(task, now)
-            self._commands.append(StartAttempt(task, number))
+            states[task] = RUNNING
+            if self._observed:
+                self._ledger.note_start(task, now)
+            self._commands.append(StartAttempt(task))
 
     def _wait(self, task: int, seconds: float, reason: str, now: float) -> None:
         until = now + seconds
@@ -297,8 +300,8 @@ class Scheduler:
         self._ledger.complete(task, outcome, now)
         missing = self._missing
         for dependent in self._plan.dependents[task]:
-            missing[dependent] -= 1
-            if not missing[dependent] and self._states[dependent] == BLOCKED:
+            left = missing[dependent] = missing[dependent] - 1
+            if not left and self._states[dependent] == BLOCKED:
                 self._make_ready(dependent, now)
 
     def _end(self, task: int, status: TaskStatus, code: str, text: str, now: float) -> None:
@@ -343,8 +346,9 @@ class Scheduler:
         return IllegalSignalError(f'{type(signal).__name__} for task "{self._plan.ids[task]}", which is {state}')
 
 
-_TRANSITIONS: dict[tuple[int, type], Callable[..., None]] = {
-    (RUNNING, AttemptEnded): Scheduler._on_attempt_ended,
-    (STOPPING, AttemptEnded): Scheduler._on_ended_while_stopping,
-    (STOPPING, AttemptStopped): Scheduler._on_attempt_stopped,
+_TRANSITIONS: list[dict[type, Callable[..., None]]] = [{} for _ in _STATE_NAMES]
+_TRANSITIONS[RUNNING] = {AttemptEnded: Scheduler._on_attempt_ended}
+_TRANSITIONS[STOPPING] = {
+    AttemptEnded: Scheduler._on_ended_while_stopping,
+    AttemptStopped: Scheduler._on_attempt_stopped,
 }

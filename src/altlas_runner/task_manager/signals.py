@@ -59,10 +59,9 @@ class Tick:
 
 @dataclass(slots=True)
 class StartAttempt:
-    """Make this attempt now. It holds a slot until it has ended, stopped or been abandoned."""
+    """Make the next attempt of this task now. It holds a slot until it has ended, stopped or been abandoned."""
 
     task: int
-    number: int
 
 
 @dataclass(slots=True)
