@@ -107,13 +107,15 @@ def test_attempts_beyond_max_connections_wait_without_their_timeout_running() ->
 
 def test_an_attempt_that_waits_for_room_ends_at_its_deadline() -> None:
     async def main() -> Outcome:
-        async with FaultServer(hang) as server:
-            async with AiServiceClient(AiServiceConfig(base_url=server.url, max_connections=1)) as client:
-                first = asyncio.create_task(client.attempt(attempt_for()))
-                await asyncio.sleep(0.05)
-                outcome = await client.attempt(attempt_for(deadline=asyncio.get_running_loop().time() + 0.1))
-                first.cancel()
-                return outcome
+        async with (
+            FaultServer(hang) as server,
+            AiServiceClient(AiServiceConfig(base_url=server.url, max_connections=1)) as client,
+        ):
+            first = asyncio.create_task(client.attempt(attempt_for()))
+            await asyncio.sleep(0.05)
+            outcome = await client.attempt(attempt_for(deadline=asyncio.get_running_loop().time() + 0.1))
+            first.cancel()
+            return outcome
 
     assert asyncio.run(main()).error_code == "AI_DEADLINE"
 

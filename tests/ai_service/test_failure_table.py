@@ -136,10 +136,10 @@ def test_a_certificate_of_the_configured_authority_is_trusted(certificate: Path)
 # -- an answer that is no success --------------------------------------------------------------------------------------
 
 STATUSES = {
-    **{status: ("AI_REDIRECT", "no") for status in (300, 301, 302, 303, 304, 307, 308)},
+    **dict.fromkeys((300, 301, 302, 303, 304, 307, 308), ("AI_REDIRECT", "no")),
     **{status: (f"AI_HTTP_{status}", "no") for status in (400, 401, 402, 403, 404, 405, 410, 413, 418, 422, 451, 499)},
     **{status: (f"AI_HTTP_{status}", "no") for status in (501, 505, 506, 510, 511)},
-    **{status: ("AI_UPSTREAM", "yes") for status in (408, 500, 502, 503, 504, 507, 508, 520, 529, 599)},
+    **dict.fromkeys((408, 500, 502, 503, 504, 507, 508, 520, 529, 599), ("AI_UPSTREAM", "yes")),
     409: ("AI_CONFLICT", "no"),
     425: ("AI_TOO_EARLY", "once"),
     429: ("AI_RATE_LIMITED", "yes"),
@@ -148,7 +148,7 @@ STATUSES = {
 
 def test_every_status_has_its_code() -> None:
     async def main() -> dict[int, tuple[str | None, str]]:
-        seen = {}
+        seen: dict[int, tuple[str | None, str]] = {}
         headers = {"Location": "http://127.0.0.1:1/elsewhere?token=x"}
         because = {"error": {"message": "because"}}
         behaviours = [

@@ -120,7 +120,7 @@ class HttpService:
                 return classify_status(response.status, response.headers, body, now=datetime.now(UTC))
             return await self._read_answer(response)
         finally:
-            # What was not read (a 304 may be followed by a body that it must not have) is no answer to the next request.
+            # What was not read is no answer to the next request; some send a body after a 304, which has none.
             if not response.content.at_eof() or 300 <= response.status < 400:
                 response.close()
 
