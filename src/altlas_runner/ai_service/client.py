@@ -68,13 +68,18 @@ class AiServiceClient:
         random: Random | None = None,
         retry_policy: RetryPolicy | None = None,
     ) -> None:
-        self.config = config or AiServiceConfig()
+        self._config = config or AiServiceConfig()
         self._random = random or Random()  # noqa: S311 - spreads waits, guards nothing
-        self._policy = retry_policy or RetryPolicy(max_retries=self.config.max_retries)
-        self._redactor = Redactor(self.config.secrets())
+        self._policy = retry_policy or RetryPolicy(max_retries=self._config.max_retries)
+        self._redactor = Redactor(self._config.secrets())
         self._service: Service | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._room = asyncio.Semaphore(1)
+
+    @property
+    def config(self) -> AiServiceConfig:
+        """What the client was made with."""
+        return self._config
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -218,12 +223,12 @@ class AiServiceClient:
         try:
             async with asyncio.timeout_at(attempt.deadline) as whole, self._room:
                 try:
-                    async with asyncio.timeout(self.config.timeout_seconds) as once:
+                    async with asyncio.timeout(self._config.timeout_seconds) as once:
                         return await service.answer(attempt)
                 except TimeoutError:
                     if not once.expired():
                         raise
-                    text = f"no complete answer within {self.config.timeout_seconds:g} s"
+                    text = f"no complete answer within {self._config.timeout_seconds:g} s"
                     return Outcome.failed("AI_READ_TIMEOUT", text, retry="yes")
         except TimeoutError:
             if not whole.expired():
@@ -233,7 +238,7 @@ class AiServiceClient:
     def _open(self) -> Service:
         loop = asyncio.get_running_loop()
         if self._service is None:
-            self._service = _service(self.config)
+            self._service = _service(self._config)
             self._room = asyncio.Semaphore(self._service.room)
             self._loop = loop
         elif self._loop is not loop:

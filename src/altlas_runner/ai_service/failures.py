@@ -97,8 +97,8 @@ def classify_exception(error: Exception, *, connect_timeout: float) -> Outcome:
             return Outcome.failed(f"AI_HTTP_{error.status}", f"the proxy refused with {error.status}")
         case aiohttp.ClientHttpProxyError():
             return Outcome.failed("AI_UPSTREAM", f"the proxy failed with {error.status}", retry="yes")
-        case aiohttp.ClientResponseError():
-            return bad_response(f"the answer is not HTTP: {reason}")
+        case aiohttp.ClientResponseError():  # its own text would show the URL with its query
+            return bad_response(f"the answer is not HTTP: {error.message}")
         case _:
             return Outcome.failed("AI_CONNECT", f"no connection to the service: {reason}", retry="yes")
 

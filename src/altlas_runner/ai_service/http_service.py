@@ -108,6 +108,7 @@ class HttpService:
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
+                _end_with_the_connection(response)
                 return await self._read(response)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # the last: a host that no resolver takes
             return classify_exception(error, connect_timeout=self._config.connect_timeout_seconds)
@@ -119,8 +120,8 @@ class HttpService:
                 return classify_status(response.status, response.headers, body, now=datetime.now(UTC))
             return await self._read_answer(response)
         finally:
-            # A body that was not read to its end must not block the connection's next user.
-            if not response.content.at_eof():
+            # What was not read is no answer to the next request; some send a body after a 304, which has none.
+            if not response.content.at_eof() or 300 <= response.status < 400:
                 response.close()
 
     async def _read_answer(self, response: aiohttp.ClientResponse) -> Outcome:
@@ -149,6 +150,25 @@ class HttpService:
         if response.status == 206:
             return bad_response("the service answered 206, a part of an answer that was not asked for in parts")
         return self._format.outcome(answer)
+
+
+def _end_with_the_connection(response: aiohttp.ClientResponse) -> None:
+    """Let the reader of a body learn that its connection is gone.
+
+    The HTTP library forgets to tell it when chunks break the rules of HTTP: the reader would wait for its timeout.
+    """
+    protocol = response.connection.protocol if response.connection else None
+    closed: asyncio.Future[None] | None = getattr(protocol, "closed", None)
+    if closed is None:  # the body has come already
+        return
+
+    def tell(closed: asyncio.Future[None]) -> None:
+        closed.cancelled() or closed.exception()  # looked at, so that nobody is told of it as lost
+        content = response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(BodyError("the answer's body breaks the rules of HTTP"))
+
+    closed.add_done_callback(tell)
 
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:

@@ -143,6 +143,7 @@ class LocalModel:
                 return chat_outcome(answer)
             if error.get("type") != "exceed_context_size_error":
                 return _refused(error)
+            window = error.get("n_ctx") or window  # a model may have been made for a smaller one
             if min(budget, length) <= 0 or stop.is_set():
                 break
             tokens = error.get("n_prompt_tokens") or 2 * window

@@ -93,5 +93,5 @@ def _quoted(task_id: str, text: str, share: int) -> str:
     """One output between tags; a tag inside the output is broken, so that it cannot end its own block."""
     if len(text) > share:
         text = f"{text[:share].rstrip()} […{len(text) - share} characters left out]"
-    text = _TAG.sub(r"<\1 result", text)
-    return f"<result task={json.dumps(task_id, ensure_ascii=False)}>\n{text}\n</result>"
+    name, text = (_TAG.sub(r"<\1 result", part) for part in (json.dumps(task_id, ensure_ascii=False), text))
+    return f"<result task={name}>\n{text}\n</result>"
