@@ -134,7 +134,7 @@ async def hang(writer: asyncio.StreamWriter) -> None:
 
 def attempt_for(task: Task | None = None, **fields: Any) -> TaskAttempt:
     """A first attempt at a task."""
-    values = {"number": 1, "run": RunInfo("last_1"), "idempotency_key": "last_1:t", **fields}
+    values = {"number": 1, "run": RunInfo("last_1"), **fields}
     return TaskAttempt(task=task or Task(id="t", description="do it"), **values)
 
 

@@ -17,7 +17,6 @@ def test_the_request_is_the_one_of_the_contract() -> None:
     attempt = attempt_for(
         task,
         run=RunInfo("last_7", mode="dream", persona="poet"),
-        idempotency_key="last_7:t1",
         context={"a": {"text": "ü"}},
     )
     _, request = attempt_once(answer_json(1), attempt=attempt, api_key="sk-1234", max_tokens=99)
@@ -49,8 +48,8 @@ def test_a_path_in_the_base_url_is_kept() -> None:
     assert asyncio.run(main()) == "/api/v2/execute"
 
 
-def test_an_attempt_without_idempotency_key_gets_the_one_of_its_run() -> None:
-    attempt = attempt_for(Task(id="übersicht", description="x"), run=RunInfo("last_9"), idempotency_key="")
+def test_the_idempotency_key_is_made_of_run_and_task() -> None:
+    attempt = attempt_for(Task(id="übersicht", description="x"), run=RunInfo("last_9"))
     _, request = attempt_once(answer_json(1), attempt=attempt)
     assert request.headers["idempotency-key"] == "last_9:%C3%BCbersicht"
 

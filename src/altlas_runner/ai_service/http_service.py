@@ -26,7 +26,7 @@ from altlas_runner.ai_service.failures import (
 )
 from altlas_runner.ai_service.wire_format import ParameterError, WireFormat
 from altlas_runner.errors import ConfigurationError
-from altlas_runner.execution import Outcome, TaskAttempt, idempotency_key
+from altlas_runner.execution import Outcome, TaskAttempt
 
 __all__ = ["HttpService"]
 
@@ -96,7 +96,7 @@ class HttpService:
         self.open()
         assert self._session is not None
         headers: CIMultiDict[str] = CIMultiDict(request.headers)
-        headers["Idempotency-Key"] = attempt.idempotency_key or idempotency_key(attempt.run.run_id, attempt.task.id)
+        headers["Idempotency-Key"] = attempt.idempotency_key
         for name, value in self._config.extra_headers.items():
             headers[name] = value.get_secret_value()
         try:

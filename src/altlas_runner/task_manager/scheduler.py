@@ -109,7 +109,8 @@ class Scheduler:
         Raises:
             IllegalSignalError: the signal makes no sense in the state of its task.
         """
-        self._commands = commands = []
+        commands: list[Command] = []
+        self._commands = commands
         kind = type(signal)
         if kind is AttemptEnded or kind is AttemptStopped:
             transition = _TRANSITIONS[self._states[signal.task]].get(kind)  # type: ignore[union-attr]
