@@ -31,7 +31,7 @@ def as_github(files: Sequence[Checked]) -> str:
     """One workflow command for each diagnostic, which GitHub shows beside the line in a pull request."""
     rows = []
     for file in files:
-        lines = _lines_of(file)
+        lines = SourceLines(file.text, file.diagnostics)
         for diagnostic in file.diagnostics:
             properties = {"file": file.name}
             if diagnostic.line is not None:
@@ -60,7 +60,7 @@ def as_sarif(files: Sequence[Checked]) -> str:
     index_of = {code: index for index, code in enumerate(codes)}
     results = []
     for file in files:
-        lines = _lines_of(file)
+        lines = SourceLines(file.text, file.diagnostics)
         results += [_result(diagnostic, file, lines, index_of[diagnostic.code]) for diagnostic in file.diagnostics]
     log = {
         "$schema": _SARIF_SCHEMA,
@@ -107,10 +107,6 @@ def _location(place: Diagnostic | Related, file: Checked, span: tuple[str, int, 
     if place.path:
         location["logicalLocations"] = [{"fullyQualifiedName": place.path}]
     return location
-
-
-def _lines_of(file: Checked) -> SourceLines:
-    return SourceLines(file.text, file.diagnostics, yaml=file.name.lower().endswith((".yaml", ".yml")))
 
 
 def _uri(name: str) -> str:

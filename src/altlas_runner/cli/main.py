@@ -65,7 +65,7 @@ def with_exit_codes(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except UnusableFileError as error:
-            print_diagnostics([Checked.read(error.source, error.diagnostics, error.stdin)])
+            print_diagnostics([error.checked])
             sys.exit(EXIT_INVALID)
         except AltParseError as error:  # not from reading a file: a run that is refused, a file that cannot be written
             print_diagnostics([Checked(str(kwargs.get("alt_file", "")), error.diagnostics)])

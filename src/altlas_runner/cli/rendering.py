@@ -27,9 +27,9 @@ _LABELS = {
     "ALT021": "no task has this id",
     "ALT022": "the task itself",
     "ALT023": "part of the circle",
-    "ALT024": "this task need not be complete by then",
+    "ALT024": "this output need not be there yet",
     "ALT025": "no reference can be read here",
-    "ALT026": "no input of this name was given",
+    "ALT026": "not given",
     "ALT101": "nothing to run",
     "ALT102": "no time at all",
     "ALT103": "more than two hours",
@@ -56,10 +56,10 @@ def full(diagnostics: Sequence[Diagnostic], text: str | None, name: str, *, colo
     Args:
         diagnostics: what to show, in this order.
         text: the source, or None when there is none to show.
-        name: what the source is called; one that ends in .yaml or .yml is YAML.
+        name: what the source is called.
         colour: whether to colour it for a terminal.
     """
-    lines = SourceLines(text, diagnostics, yaml=name.lower().endswith((".yaml", ".yml")))
+    lines = SourceLines(text, diagnostics)
     explained: set[str] = set()
     blocks = []
     for diagnostic in diagnostics:

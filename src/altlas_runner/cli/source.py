@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from altlas_runner.alt_file import AltFile, AltParser, Diagnostic
-from altlas_runner.cli.diagnostics import STDIN
+from altlas_runner.alt_file import AltFile, AltParser
+from altlas_runner.cli.diagnostics import STDIN, Checked
 from altlas_runner.errors import AltParseError, ConfigurationError
 
 __all__ = ["UnusableFileError", "kept_stdin", "parse_source", "parser_with_schema", "read_source"]
@@ -18,20 +18,16 @@ __all__ = ["UnusableFileError", "kept_stdin", "parse_source", "parser_with_schem
 _KEPT = "altlas_runner.stdin"
 
 
-class UnusableFileError(Exception):
-    """An ALT file that a command was given cannot be used.
+class UnusableFileError(AltParseError):
+    """An ALT file that a command was given cannot be used; unlike other such errors it knows which file that is.
 
     Attributes:
-        source: the path, or `-`.
-        diagnostics: why not.
-        stdin: its bytes when it was stdin, else None.
+        checked: the file and why it cannot be used, ready to be printed.
     """
 
-    def __init__(self, source: Path, diagnostics: list[Diagnostic], stdin: bytes | None) -> None:
-        self.source = source
-        self.diagnostics = diagnostics
-        self.stdin = stdin
-        super().__init__(source)
+    def __init__(self, checked: Checked) -> None:
+        self.checked = checked
+        super().__init__(checked.diagnostics)
 
 
 def parser_with_schema(schema: Path | None) -> AltParser:
@@ -75,10 +71,10 @@ def parse_source(parser: AltParser, alt_file: Path) -> AltFile:
     """Parse a path or stdin.
 
     Raises:
-        UnusableFileError: it cannot be used; this names the file, which an AltParseError does not.
+        UnusableFileError: it cannot be used.
     """
     source = read_source(alt_file)
     try:
         return parser.parse_from_string(source) if isinstance(source, bytes) else parser.parse_from_path(source)
     except AltParseError as error:
-        raise UnusableFileError(alt_file, error.diagnostics, kept_stdin(alt_file)) from error
+        raise UnusableFileError(Checked.read(alt_file, error.diagnostics, kept_stdin(alt_file))) from error

@@ -10,6 +10,7 @@ from altlas_runner.alt_file import Diagnostic, Related
 __all__ = ["SourceLines", "span_end"]
 
 _LONGEST_SPAN = 200  # no terminal shows more; a value may have megabytes
+_BEGINS_AS_JSON = re.compile(r"\s*[\[{]")  # all else is YAML, where values need no quotes
 _DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"?')
 _SINGLE_QUOTED = re.compile(r"'(?:[^']|'')*'?")
 _BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
@@ -24,16 +25,15 @@ class SourceLines:
     Args:
         text: the source, or None when there is none to show.
         diagnostics: what points at the lines that are wanted.
-        yaml: whether the source is YAML, where values need no quotes.
     """
 
-    def __init__(self, text: str | None, diagnostics: Iterable[Diagnostic], *, yaml: bool = False) -> None:
+    def __init__(self, text: str | None, diagnostics: Iterable[Diagnostic]) -> None:
         places: list[Diagnostic | Related] = []
         for diagnostic in diagnostics:
             places += [diagnostic, *diagnostic.related]
         wanted = {place.line for place in places if place.line is not None and place.column is not None}
         self._lines = {} if text is None else _lines(text, wanted)
-        self._yaml = yaml
+        self._yaml = text is not None and _BEGINS_AS_JSON.match(text) is None
 
     def span(self, line: int | None, column: int | None, *, one_character: bool = False) -> tuple[str, int, int] | None:
         """The line and where in it the value at a position begins and ends (from 0, end exclusive), or None.
