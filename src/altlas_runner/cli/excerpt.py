@@ -20,6 +20,7 @@ _TAB = "    "
 _JOINERS = "\u200c\u200d"
 _SKIN_TONES = ("\U0001f3fb", "\U0001f3ff")
 _LEFT_TO_RIGHT = "\u200e"
+_RIGHT_TO_LEFT = ("R", "AL", "AN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,15 @@ def _isolated(text: str) -> str:
 
     A terminal that turns such runs around then turns around nothing else: names in one list keep their order.
     """
-    runs = [unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text]
-    if not any(runs):
+    classes = [unicodedata.bidirectional(char) for char in text]
+    if not any(each in _RIGHT_TO_LEFT for each in classes):
         return text
     pieces = [_LEFT_TO_RIGHT]
-    for place, char in enumerate(text):
-        pieces.append(char)
-        follows = runs[place + 1] if place + 1 < len(text) else False
-        if runs[place] and not follows:
+    in_run = False
+    for char, each in zip(text, classes, strict=True):
+        if in_run and each not in _RIGHT_TO_LEFT and each not in ("NSM", "BN"):  # these belong to the letter before
             pieces.append(_LEFT_TO_RIGHT)
-    return "".join(pieces)
+            in_run = False
+        pieces.append(char)
+        in_run = in_run or each in _RIGHT_TO_LEFT
+    return "".join([*pieces, _LEFT_TO_RIGHT] if in_run else pieces)
