@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from altlas_runner.alt_file import AltParser
 from altlas_runner.alt_file.code_pages import code_page
 from altlas_runner.alt_file.diagnostics import CODES
 from altlas_runner.cli.explain import all_pages, explain
-from tests.cli.test_golden_files import NOT_YET
+from tests.cli.test_golden_files import NOT_YET, validated
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "diagnostics.md"
 
@@ -31,7 +30,7 @@ def example_of(code: str) -> tuple[str, str]:
 def codes_that_the_example_gives(code: str) -> set[str]:
     language, text = example_of(code)
     if language == "json":
-        return {diagnostic.code for diagnostic in AltParser().validate(text)}
+        return {diagnostic.code for diagnostic in validated(text)}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(text, code, "exec"), {})
