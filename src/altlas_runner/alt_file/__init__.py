@@ -1,6 +1,6 @@
 """The input: ALT files are parsed, checked and turned into models here."""
 
-from altlas_runner.alt_file.diagnostics import Diagnostic
+from altlas_runner.alt_file.diagnostics import Diagnostic, Related
 from altlas_runner.alt_file.graph import TaskGraph
 from altlas_runner.alt_file.json_schema import alt_file_schema
 from altlas_runner.alt_file.models import AltFile, AltMode, Priority, Task
@@ -15,6 +15,7 @@ __all__ = [
     "AltParser",
     "Diagnostic",
     "Priority",
+    "Related",
     "Task",
     "TaskGraph",
     "alt_file_schema",

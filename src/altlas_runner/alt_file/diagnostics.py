@@ -7,7 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["CODES", "Diagnostic", "Found", "Path", "Severity", "found_at", "json_pointer", "quoted", "sort_by_position"]
+__all__ = [
+    "CODES",
+    "Diagnostic",
+    "Found",
+    "Path",
+    "Related",
+    "Severity",
+    "found_at",
+    "json_pointer",
+    "quoted",
+    "sort_by_position",
+]
 
 Severity = Literal["error", "warning"]
 
@@ -54,6 +65,27 @@ CODES: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """A second place that helps to understand a problem: the first of two equal ids, a task with a similar id.
+
+    Attributes:
+        path: JSON pointer (RFC 6901) to the value there.
+        message: what is there, in a few words.
+        line: counted from 1; None when the input was not text.
+        column: counted from 1 in code points; None when the input was not text.
+    """
+
+    path: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """The fields as JSON."""
+        return {"path": self.path, "message": self.message, "line": self.line, "column": self.column}
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One problem.
 
@@ -65,6 +97,7 @@ class Diagnostic:
         column: counted from 1 in code points; None when the input was not text.
         task_id: the task concerned, or None.
         help: how to mend it, or None.
+        related: other places that help to understand it.
     """
 
     code: str
@@ -74,13 +107,14 @@ class Diagnostic:
     column: int | None = None
     task_id: str | None = None
     help: str | None = None
+    related: tuple[Related, ...] = ()
 
     @property
     def severity(self) -> Severity:
         """`warning` for ALT1xx, else `error`."""
         return "warning" if self.code.startswith("ALT1") else "error"
 
-    def to_dict(self) -> dict[str, str | int | None]:
+    def to_dict(self) -> dict[str, Any]:
         """The fields as JSON, severity included."""
         return {
             "code": self.code,
@@ -91,6 +125,7 @@ class Diagnostic:
             "column": self.column,
             "task_id": self.task_id,
             "help": self.help,
+            "related": [place.to_dict() for place in self.related],
         }
 
 
@@ -98,9 +133,17 @@ Found = tuple[Path, Diagnostic]
 """A problem and the path to it, still in parts, so that problems can be put in the order of the document."""
 
 
-def found_at(path: Path, code: str, message: str, *, task_id: str | None = None, help: str | None = None) -> Found:  # noqa: A002
+def found_at(
+    path: Path,
+    code: str,
+    message: str,
+    *,
+    task_id: str | None = None,
+    help: str | None = None,  # noqa: A002
+    related: tuple[Related, ...] = (),
+) -> Found:
     """A problem at this place."""
-    return path, Diagnostic(code, message, json_pointer(path), task_id=task_id, help=help)
+    return path, Diagnostic(code, message, json_pointer(path), task_id=task_id, help=help, related=related)
 
 
 def json_pointer(path: Iterable[str | int]) -> str:

@@ -96,11 +96,15 @@ def _unknown_fields(at: Path, fields: dict[str, Any], known: Spelling, task_id: 
 
 
 def _root_problems(document: dict[str, Any]) -> Iterator[Found]:
-    for field, code in (("id", "ALT001"), ("title", "ALT002"), ("version", "ALT003")):
+    for field, code, help_text in (
+        ("id", "ALT001", 'give the file a short name, such as "weekly-report"'),
+        ("title", "ALT002", "say in a few words what the file is for"),
+        ("version", "ALT003", 'write "1.0", or leave the field out'),
+    ):
         if _is_empty(document.get(field)):
-            yield found_at((field,), code, f"the {field} of the file is empty", help="say it in a word or two")
+            yield found_at((field,), code, f"the {field} of the file is empty", help=help_text)
     if document.get("tasks") == []:
-        yield found_at(("tasks",), "ALT101", "the file has no tasks", help="a run of it does nothing")
+        yield found_at(("tasks",), "ALT101", "the file has no tasks: a run of it does nothing", help="add a task")
     if _is_zero(document.get("expected_completion_time")):
         message = "expected_completion_time is zero seconds"
         yield found_at(("expected_completion_time",), "ALT107", message, help="leave it out when it is not known")
@@ -141,7 +145,7 @@ def _task_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[
         yield found_at((*at, "retry_count"), "ALT104", message, task_id=task_id, help=help_text)
     if names.several and task_id is not None and _is_isolated(task, task_id, names):
         message = f"{named} is isolated: it depends on no task and no task depends on it"
-        yield found_at(at, "ALT105", message, task_id=task_id, help="fine, if that is what is meant")
+        yield found_at(at, "ALT105", message, task_id=task_id, help="fine, unless a dependency was forgotten")
     if task.get("parameters") == {}:
         message = f"the parameters of {named} are empty"
         yield found_at((*at, "parameters"), "ALT106", message, task_id=task_id, help="leave them out")

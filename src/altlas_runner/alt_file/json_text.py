@@ -31,6 +31,20 @@ _BYTE_ORDER_MARKS = {
     b"\x00\x00\xfe\xff": "UTF-32",
 }
 _DIGITS_ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
+_HELP = {
+    "trailing comma": "take out the comma before this",
+    "key must be a string": 'write the key in double quotes: "id"',
+    "expected value": "a string stands in double quotes, and JSON has no comments",
+    "expected `,`": "a comma or a closing bracket is missing before this",
+    "expected `:`": "a colon stands between a key and its value",
+    "trailing characters": "the document is complete before this",
+    "EOF": "the text ends too early: a bracket or a quote is not closed",
+    "control character": "in a string a line feed is written \\n and a tab \\t",
+    "hex escape": "a \\ud800 to \\udfff stands in pairs only",
+    "invalid escape": "a backslash itself is written \\\\",
+    "invalid number": "a number has no leading zero, no plus sign, and digits on both sides of its point",
+}
+"""How to mend what the reader complains about, by a part of its complaint."""
 
 
 def read_json(text: bytes) -> Any:
@@ -88,9 +102,8 @@ def _syntax_diagnostic(reason: str) -> Diagnostic:
         return Diagnostic("ALT306", "this number has too many digits: about 4,300 are the limit")
     if reason == "expected ident":
         return Diagnostic("ALT302", "the text is not JSON: expected true, false or null")
-    if "escape" in reason:
-        return Diagnostic("ALT302", f"the text is not JSON: {reason}", help="a \\ud800 to \\udfff stands in pairs only")
-    return Diagnostic("ALT302", f"the text is not JSON: {reason}")
+    help_text = next((words for part, words in _HELP.items() if part in reason), None)
+    return Diagnostic("ALT302", f"the text is not JSON: {reason}", help=help_text)
 
 
 def _not_utf8(message: str, text: bytes, offset: int) -> Diagnostic:

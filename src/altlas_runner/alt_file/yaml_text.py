@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from altlas_runner.alt_file.diagnostics import Diagnostic
+from altlas_runner.alt_file.diagnostics import Diagnostic, Related
 
 __all__ = ["YamlError", "read_yaml"]
 
@@ -21,6 +21,14 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 4300
 _WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_HELP = {
+    "mapping values are not allowed": 'a value that holds ": " stands in quotes; or this line is indented wrongly',
+    "cannot start any token": "put the value in quotes",
+    "found a tab character": "indent with spaces",
+    "did not find expected key": "a text that holds quotes stands in the other kind of quotes",
+    "unexpected end of stream": "a bracket or a quote is not closed",
+}
+"""How to mend what the reader complains about, by a part of its complaint."""
 _STRING_TAGS = ("!", "tag:yaml.org,2002:str")
 
 
@@ -109,10 +117,23 @@ def read_yaml(text: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise YamlError(Diagnostic("ALT302", f"the text is not YAML: {reason}", line=line, column=column)) from error
+        message = f"the text is not YAML: {reason}"
+        help_text = next((words for part, words in _HELP.items() if part in reason), None)
+        began = _beginning(error, mark)
+        raise YamlError(
+            Diagnostic("ALT302", message, line=line, column=column, help=help_text, related=began)
+        ) from error
     if not documents:
         raise YamlError(Diagnostic("ALT304", "the file holds no YAML document, only white space or comments"))
     return builder.root
+
+
+def _beginning(error: Any, mark: Any) -> tuple[Related, ...]:
+    """Where that began which could not be read to its end, such as a string without its closing quote."""
+    context, began = getattr(error, "context", None), getattr(error, "context_mark", None)
+    if not context or began is None or (mark and (began.line, began.column) == (mark.line, mark.column)):
+        return ()
+    return (Related("", context, began.line + 1, began.column + 1),)
 
 
 def _start(builder: _Builder, event: Any, value: dict[str, Any] | list[Any]) -> None:

@@ -1,46 +1,111 @@
-"""Diagnostics for people: what is wrong, where, and how to mend it."""
+"""What was found in ALT files, printed on stderr for people."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
 
 import click
 
 from altlas_runner.alt_file import Diagnostic
+from altlas_runner.cli.rendering import concise, count_of, full
 
-__all__ = ["render_diagnostics"]
+__all__ = ["STDIN", "Checked", "Style", "print_diagnostics"]
 
+STDIN = Path("-")
+_STDIN_NAME = "<stdin>"
+_LONGEST_SOURCE = 1 << 30
 _MOST = 100
-_COLOURS = {"error": "red", "warning": "yellow"}
+
+Style = Literal["full", "concise"]
 
 
-def render_diagnostics(diagnostics: Sequence[Diagnostic], *, source: str) -> None:
-    """Print diagnostics on stderr, at most 100 and the count of the rest; colours only on a terminal."""
-    for diagnostic in diagnostics[:_MOST]:
-        label = click.style(f"{diagnostic.severity}[{diagnostic.code}]", fg=_COLOURS[diagnostic.severity], bold=True)
-        click.echo(f"{label}: {click.style(_visible(diagnostic.message), bold=True)}", err=True)
-        place = source + (f":{diagnostic.line}:{diagnostic.column}" if diagnostic.line else "")
-        click.echo(f"  {click.style('-->', fg='blue')} {place}   {_visible(diagnostic.path)}".rstrip(), err=True)
-        if diagnostic.help:
-            click.echo(f"  {click.style('=', fg='blue')} help: {_visible(diagnostic.help)}", err=True)
-    rest = len(diagnostics) - _MOST
-    if rest > 0:
-        click.echo(f"… and {rest} more", err=True)
-    click.echo(count_of(diagnostics), err=True)
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file and what was found in it.
 
-
-def count_of(diagnostics: Sequence[Diagnostic]) -> str:
-    """`2 errors, 1 warning`.
-
-    Example:
-        >>> count_of([Diagnostic("ALT001", "empty file id")])
-        '1 error, 0 warnings'
+    Attributes:
+        name: what the file is called.
+        diagnostics: what was found, in the order of position.
+        text: the source, or None when no line of it is to be shown.
     """
-    errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
-    warnings = len(diagnostics) - errors
-    return f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+
+    name: str
+    diagnostics: Sequence[Diagnostic]
+    text: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, source: Path, diagnostics: Sequence[Diagnostic], stdin: bytes | None = None) -> Checked:
+        """With the source of the diagnostics read again, now that there is something to show.
+
+        Only a file on disk can be read twice; of stdin the caller has kept the bytes.
+        """
+        name = _STDIN_NAME if source == STDIN else str(source)
+        content = stdin if source == STDIN else None
+        if any(diagnostic.line is not None for diagnostic in diagnostics) and content is None:
+            content = _read_again(source)
+        return cls(name, diagnostics, None if content is None else content.decode(errors="replace"))
 
 
-def _visible(text: str) -> str:
-    """The text with control characters escaped, so that a file cannot steer the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+def print_diagnostics(
+    files: Sequence[Checked], *, style: Style = "full", most: int = _MOST, more: str | None = None
+) -> None:
+    """Print the diagnostics of some files on stderr, and their count; colours only on a terminal.
+
+    Args:
+        files: in the order in which they are printed.
+        style: full shows the lines concerned; concise is one line for each diagnostic.
+        most: no more diagnostics than this are printed, errors before warnings, and the count of the rest.
+        more: how to see the rest, or None.
+    """
+    found = [diagnostic for file in files for diagnostic in file.diagnostics]
+    kept = _most_important(files, most)
+    colour = _wants_colour()
+    for file in kept:
+        if file.diagnostics and style == "full":
+            click.echo(full(file.diagnostics, file.text, file.name, colour=colour), err=True, color=colour)
+        else:
+            click.echo(concise(file.diagnostics, file.name, colour=colour), err=True, color=colour, nl=False)
+    if len(found) > most:
+        rest = f"… and {len(found) - most:,} more"
+        click.echo(rest if more is None else f"{rest}: {more}", err=True)
+    name = f"{len(files):,} files" if len(files) != 1 else files[0].name
+    click.echo(f"{name}: {count_of(found)}", err=True)
+
+
+def _most_important(files: Sequence[Checked], most: int) -> list[Checked]:
+    """The files with at most so many diagnostics, still in order; warnings go first when there are too many."""
+    kept = []
+    errors_left = most
+    warnings_left = most - sum(d.severity == "error" for file in files for d in file.diagnostics)
+    for file in files:
+        diagnostics = []
+        for diagnostic in file.diagnostics:
+            if diagnostic.severity == "error":
+                errors_left -= 1
+                keep = errors_left >= 0
+            else:
+                warnings_left -= 1
+                keep = warnings_left >= 0
+            if keep:
+                diagnostics.append(diagnostic)
+        kept.append(replace(file, diagnostics=diagnostics))
+    return kept
+
+
+def _read_again(source: Path) -> bytes | None:
+    try:
+        if not source.is_file():  # a pipe has been drained
+            return None
+        with source.open("rb") as file:
+            return file.read(_LONGEST_SOURCE)
+    except (OSError, ValueError):  # it is gone, or never was; the diagnostics say so
+        return None
+
+
+def _wants_colour() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import Any, NoReturn
 import click
 
 from altlas_runner import __version__
-from altlas_runner.cli.diagnostics import render_diagnostics
+from altlas_runner.cli.diagnostics import Checked, print_diagnostics
+from altlas_runner.cli.source import UnusableFileError
 from altlas_runner.errors import AltParseError, BundleError, ConfigurationError
 
 __all__ = [
@@ -62,8 +64,11 @@ def with_exit_codes(command: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except AltParseError as error:
-            render_diagnostics(error.diagnostics, source=str(kwargs.get("alt_file", "")))
+        except UnusableFileError as error:
+            print_diagnostics([error.checked])
+            sys.exit(EXIT_INVALID)
+        except AltParseError as error:  # not from reading a file: a run that is refused, a file that cannot be written
+            print_diagnostics([Checked(str(kwargs.get("alt_file", "")), error.diagnostics)])
             sys.exit(EXIT_INVALID)
         except ConfigurationError as error:
             fail(EXIT_USAGE, str(error))
@@ -77,11 +82,15 @@ def with_exit_codes(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def main() -> None:
     """Entry point of the command `altlas-runner`."""
+    from altlas_runner.cli.explain import explain
     from altlas_runner.cli.init import init
     from altlas_runner.cli.run import run
     from altlas_runner.cli.schema import schema
     from altlas_runner.cli.validate import validate
 
-    for command in (run, validate, schema, init):
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a stream cannot say must not end the command
+    for command in (run, validate, explain, schema, init):
         cli.add_command(command)
     cli(prog_name="altlas-runner")

@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from altlas_runner.alt_file import AltFile, validate_alt_file
-from altlas_runner.cli.diagnostics import render_diagnostics
+from altlas_runner.cli.diagnostics import Checked, print_diagnostics
 from altlas_runner.cli.logs import set_up_logging
 from altlas_runner.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, with_exit_codes
 from altlas_runner.cli.progress import Progress, ProgressMode
-from altlas_runner.cli.source import parse_source, parser_with_schema
+from altlas_runner.cli.source import kept_stdin, parse_source, parser_with_schema, read_source
 from altlas_runner.config import RunnerConfig
 from altlas_runner.last_file import LastFile
 from altlas_runner.runner import Runner
@@ -62,10 +62,11 @@ def run(
     given = {name: value for name, value in settings.items() if value is not None}
     config = RunnerConfig(config_file=config_file, **given)
     set_up_logging(config.log_level)
-    parsed = parse_source(parser_with_schema(schema), alt_file)
-    warnings = validate_alt_file(parsed)
-    if warnings and progress != "none":
-        render_diagnostics(warnings, source=str(alt_file))
+    parser = parser_with_schema(schema)
+    parsed = parse_source(parser, alt_file)
+    if progress != "none" and validate_alt_file(parsed):
+        warnings = Checked.read(alt_file, parser.validate(read_source(alt_file)), kept_stdin(alt_file))
+        print_diagnostics([warnings], style="concise", most=10, more=f"altlas-runner validate {alt_file}")
     runner = Runner(config)
     last_file, interrupted = asyncio.run(_execute(runner, parsed, Progress(progress), seed))
     _print_summary(last_file, runner.bundle_path(last_file), as_json)

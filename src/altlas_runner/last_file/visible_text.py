@@ -39,7 +39,16 @@ def shortened(text: str, limit: int) -> str:
 
 
 def text_width(text: str) -> int:
-    """How many columns a text takes in a font of fixed width: 2 for wide characters, 0 for combining ones."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
+    """How many columns a text takes in a font of fixed width: 2 for wide characters, 0 for what joins the one before.
+
+    Example:
+        >>> text_width("abc"), text_width("e\u0301"), text_width("漢字")
+        (3, 1, 4)
+    """
+    return len(text) if text.isascii() else sum(map(_character_width, text))
+
+
+def _character_width(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf") or "\u1160" <= char <= "\u11ff":  # Hangul vowels and finals
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
