@@ -1,10 +1,11 @@
 """Run an ALT file with the embedded model and read the results: the shortest program there is."""
 
 import sys
+from pathlib import Path
 
 import altlas_runner
 
-path = sys.argv[1] if len(sys.argv) > 1 else "examples/alt/research.alt.json"
+path = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "alt" / "research.alt.json"
 last_file = altlas_runner.run(path, ai_protocol="local", output_dir="output")
 
 print(last_file.summary)

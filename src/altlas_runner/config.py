@@ -18,7 +18,21 @@ from altlas_runner.errors import ConfigurationError
 
 __all__ = ["RunnerConfig"]
 
-LogLevel = Literal["trace", "debug", "info", "warn", "error"]
+LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
+PROTOCOLS = ("altlas", "openai", "local")
+
+_OURS = {
+    "base_url": "ai_service_url",
+    "api_key": "ai_api_key",
+    "timeout_seconds": "ai_timeout_seconds",
+    "max_retries": "ai_max_retries",
+    "model": "ai_default_model",
+    "temperature": "ai_temperature",
+    "max_tokens": "ai_max_tokens",
+    "protocol": "ai_protocol",
+    "local_model": "local_model",
+}
+"""The fields of `AiServiceConfig` that are configured here, by their names here."""
 
 
 class RunnerConfig(BaseSettings):
@@ -39,7 +53,7 @@ class RunnerConfig(BaseSettings):
         env_prefix="RUNNER_", env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    log_level: LogLevel = "info"
+    log_level: Literal["trace", "debug", "info", "warn", "error"] = "info"
     """How much is logged."""
     max_concurrent_tasks: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """Greatest number of attempts at one time; the default is the number of CPUs."""
@@ -74,6 +88,13 @@ class RunnerConfig(BaseSettings):
             super().__init__(**values, _config_file=file)
         except ValidationError as error:
             raise ConfigurationError(_explain(error, values, file)) from None
+        try:
+            self.ai_service()
+        except ConfigurationError as error:
+            text = str(error)
+            for theirs, ours in _OURS.items():
+                text = text.replace(f"AiServiceConfig.{theirs}:", f"{_source(ours, values, file)}:")
+            raise ConfigurationError(text) from None
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -98,17 +119,7 @@ class RunnerConfig(BaseSettings):
 
     def ai_service(self) -> AiServiceConfig:
         """The part that concerns the AI service."""
-        return AiServiceConfig(
-            base_url=self.ai_service_url,
-            api_key=self.ai_api_key,
-            timeout_seconds=self.ai_timeout_seconds,
-            max_retries=self.ai_max_retries,
-            model=self.ai_default_model,
-            temperature=self.ai_temperature,
-            max_tokens=self.ai_max_tokens,
-            protocol=self.ai_protocol,
-            local_model=self.local_model,
-        )
+        return AiServiceConfig(**{theirs: getattr(self, ours) for theirs, ours in _OURS.items()})
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -125,13 +136,15 @@ def _explain(error: ValidationError, keywords: dict[str, Any], file: Path | str 
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
-        variable = f"RUNNER_{field.upper()}"
-        if field in keywords:
-            source = field
-        elif os.environ.get(variable):
-            source = variable
-        else:
-            source = f"{field} in {file}"
+        source = _source(field, keywords, file)
         reason = "there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
         lines.append(f"{source}: {reason[0].lower()}{reason[1:]}")
     return "\n".join(lines)
+
+
+def _source(field: str, keywords: dict[str, Any], file: Path | str | None) -> str:
+    """Where the value of a field came from: a keyword, an environment variable or the file."""
+    variable = f"RUNNER_{field.upper()}"
+    if field in keywords:
+        return field
+    return variable if os.environ.get(variable) or file is None else f"{field} in {file}"

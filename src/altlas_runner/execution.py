@@ -56,7 +56,7 @@ class TaskAttempt:
         number: counted from 1.
         run: the run it belongs to.
         previous: the earlier attempts of this task, in order.
-        context: the outputs of the direct dependencies, by task id.
+        context: the outputs of the direct dependencies, by task id. To be read only: others are given the same values.
         deadline: instant on the event loop's clock (`loop.time()`) by which the whole task must have ended, or None.
             The scheduler stops the attempt then; an executor may use it to choose shorter timeouts.
         emit: reports progress (a kind and its fields) to the observers of the run.

@@ -12,9 +12,24 @@ __all__ = ["REDACTED", "Redactor", "is_key_like", "redact_key_like", "secrets_in
 
 REDACTED = "[redacted]"
 
-_KEY_LIKE = re.compile(r"authorization|apikey|token|password|passwd|secret|cookie|credential")
-_COUNTS_OF_TOKENS = re.compile(r"tokens$")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_KEY_LIKE_WORDS = frozenset(
+    {"authorization", "apikey", "token", "password", "passwd", "passphrase", "secret", "secrets", "cookie", "cookies"}
+    | {"credential", "credentials", "bearer"}
+)
+_KEY_LIKE_ENDS = (
+    "authorization",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "secretkey",
+    "token",
+    "password",
+    "passwd",
+    "secret",
+)
 _MIN_SECRET_LENGTH = 4
+_MIN_FOUND_LENGTH = 8
 _SCHEMES = frozenset({"basic", "bearer", "token"})
 
 
@@ -22,11 +37,11 @@ def is_key_like(name: str) -> bool:
     """Whether a field of this name holds a secret (authorization, api_key, token, …, in any case and spelling).
 
     Example:
-        >>> is_key_like("X-API-Key"), is_key_like("max_tokens")
-        (True, False)
+        >>> [is_key_like(name) for name in ("X-API-Key", "accessToken", "max_tokens", "tokenizer")]
+        [True, True, False, False]
     """
-    letters = re.sub(r"[^a-z0-9]", "", name.lower())
-    return bool(_KEY_LIKE.search(letters)) and not _COUNTS_OF_TOKENS.search(letters)
+    words = [word.lower() for word in _WORDS.findall(name)]
+    return not _KEY_LIKE_WORDS.isdisjoint(words) or "".join(words).endswith(_KEY_LIKE_ENDS)
 
 
 def redact_key_like(value: Any) -> Any:
@@ -41,7 +56,8 @@ def redact_key_like(value: Any) -> Any:
 def secrets_in(value: Any) -> set[str]:
     """Every text under a key-like name in a JSON value: what must not show even when a service echoes it.
 
-    Of a text with an authentication scheme before it, the credential alone counts too.
+    Of a text with an authentication scheme before it, the credential alone counts too. Texts shorter than eight
+    characters do not count: looked for everywhere, they would tear ordinary words apart.
 
     Example:
         >>> sorted(secrets_in({"headers": {"Authorization": "Bearer k-1234567"}, "model": "m"}))
@@ -60,7 +76,7 @@ def secrets_in(value: Any) -> set[str]:
             scheme, _, credential = item.partition(" ")
             if scheme.lower() in _SCHEMES:
                 found.add(credential.strip())
-    return found
+    return {text for text in found if len(text) >= _MIN_FOUND_LENGTH}
 
 
 class Redactor:
@@ -74,6 +90,10 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         known = sorted({s for s in secrets if len(s) >= _MIN_SECRET_LENGTH}, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to look for."""
+        return self._pattern is not None
 
     def text(self, text: str) -> str:
         """The text without the secrets."""

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-__all__ = ["RetryDecision", "RetryPolicy", "decide_retry"]
+__all__ = ["LONGEST_SECONDS", "RetryDecision", "RetryPolicy", "decide_retry"]
+
+LONGEST_SECONDS = 10 * 365 * 86_400.0
+"""Ten years. Longer waits and timeouts are cut to it: clocks and calendars cannot hold what some services say."""
 
 Verdict = Literal["retry", "exhausted", "not_retryable", "past_deadline"]
 
@@ -79,7 +82,8 @@ def decide_retry(
     if len(failed_codes) > max_retries:
         return RetryDecision("exhausted")
     bound = backoff_bound(policy, len(failed_codes))
-    wait = max(random.uniform(0.0, bound), retry_after or 0.0)
+    floor = min(retry_after or 0.0, LONGEST_SECONDS) if retry_after == retry_after else 0.0  # NaN asks for nothing
+    wait = max(random.uniform(0.0, bound), floor)
     if deadline is not None and now + wait >= deadline:
         return RetryDecision("past_deadline", wait)
     return RetryDecision("retry", wait)

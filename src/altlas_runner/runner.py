@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,8 +17,9 @@ from altlas_runner.config import RunnerConfig
 from altlas_runner.errors import AltlasRunnerError
 from altlas_runner.execution import Executor
 from altlas_runner.last_file import LastFile, LastFileGenerator
-from altlas_runner.redaction import Redactor
+from altlas_runner.redaction import Redactor, secrets_in
 from altlas_runner.task_manager import Event, TaskManager
+from altlas_runner.task_manager.events import without_secrets
 
 __all__ = ["Runner", "run"]
 
@@ -83,6 +85,9 @@ class Runner:
             .with_graphs(self.config.generate_graphs)
             .with_compression(self.config.compress_artifacts)
         )
+        redactor = Redactor({*service.secrets(), *secrets_in(alt_file.model_dump())})
+        if on_event is not None and redactor:
+            on_event = partial(_tell_without_secrets, on_event, redactor)
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
             executor: Executor | None = self._executor or self._kept_client
@@ -93,6 +98,9 @@ class Runner:
             self._running[manager.run_id] = manager
             try:
                 results = await manager.run()
+            except BaseException:
+                generator.remove_directory(manager.run_id)
+                raise
             finally:
                 del self._running[manager.run_id]
         return await asyncio.to_thread(
@@ -101,7 +109,7 @@ class Runner:
             results,
             last_id=manager.run_id,
             started_at=started_at,
-            redactor=Redactor(service.secrets()),
+            redactor=redactor,
         )
 
     def cancel(self, reason: str = "the run was cancelled") -> None:
@@ -112,6 +120,10 @@ class Runner:
     def bundle_path(self, last_file: LastFile) -> Path:
         """The directory of a run's bundle."""
         return Path(self.config.output_dir) / last_file.id
+
+
+def _tell_without_secrets(on_event: Callable[[Event], None], redactor: Redactor, event: Event) -> None:
+    on_event(without_secrets(event, redactor))
 
 
 def run(

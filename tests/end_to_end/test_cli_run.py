@@ -166,6 +166,40 @@ def test_ctrl_c_cancels_the_running_tasks_and_still_writes_the_bundle(tmp_path: 
     assert last_file.status == "failure"
 
 
+def test_a_second_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
+    alt = write(tmp_path / "diamond.alt.json", DIAMOND)
+    slow = tmp_path / "dot"
+    slow.write_text("#!/bin/sh\nsleep 30\n")
+    slow.chmod(0o755)
+    with LoopbackService(delay=30.0) as service:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "altlas_runner", "run", alt, "--service-url", service.url, "-o", "out"],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        )
+        assert process.stderr is not None
+        patience = time.monotonic() + 30
+        while not service.requests and time.monotonic() < patience:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert "stopping" in next(line for line in process.stderr if "stopping" in line)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert not list((tmp_path / "out").glob("*/result.last"))
+
+
+def test_the_title_of_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    title = {"title": "\u001b]0;owned\u0007\u001b[31mred"}
+    alt = write(tmp_path / "diamond.alt.json", {**DIAMOND, **title})
+    with LoopbackService() as service:
+        done = command("run", alt, "--service-url", service.url, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout + done.stderr
+
+
 def test_a_file_may_come_from_stdin_and_the_summary_be_json(tmp_path: Path) -> None:
     with LoopbackService() as service:
         done = command(
@@ -197,11 +231,14 @@ def test_the_key_is_sent_and_shows_nowhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "mentioned"),
     [
-        (["--max-concurrency", "0"], {}, "max_concurrent_tasks"),
+        (["--max-concurrency", "0"], {}, "--max-concurrency"),
+        (["--model", ""], {}, "ai_default_model"),
+        ([], {"RUNNER_AI_SERVICE_URL": "foo"}, "RUNNER_AI_SERVICE_URL"),
+        ([], {"RUNNER_AI_API_KEY": "a b"}, "RUNNER_AI_API_KEY"),
         ([], {"RUNNER_AI_TIMEOUT_SECONDS": "soon"}, "RUNNER_AI_TIMEOUT_SECONDS"),
-        (["--protocol", "smoke-signals"], {}, "ai_protocol"),
+        (["--protocol", "smoke-signals"], {}, "--protocol"),
         (["--config", "missing.toml"], {}, "missing.toml"),
-        (["--service-url", "ftp://example.org"], {}, "base_url"),
+        (["--service-url", "ftp://example.org"], {}, "ai_service_url"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(

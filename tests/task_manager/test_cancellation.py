@@ -95,3 +95,27 @@ def test_a_task_manager_runs_once() -> None:
             await manager.run()
 
     run_in_virtual_time(main)
+
+
+def test_nothing_starts_after_the_coroutine_of_a_run_was_cancelled() -> None:
+    """Not even when an executor turns the cancellation into an outcome."""
+
+    class Swallowing(FakeExecutor):
+        async def attempt(self, attempt: TaskAttempt) -> Outcome:
+            try:
+                return await super().attempt(attempt)
+            except asyncio.CancelledError:
+                return Outcome.completed("swallowed")
+
+    executor = Swallowing({"a": 50.0})
+
+    async def main() -> None:
+        run = asyncio.ensure_future(TaskManager(alt_file_of({"id": "a"}, {"id": "b"}), executor, 1).run())
+        await asyncio.sleep(1.0)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert asyncio.get_running_loop().time() == 1.0
+
+    run_in_virtual_time(main)
+    assert executor.started() == ["a"]

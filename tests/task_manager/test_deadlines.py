@@ -1,10 +1,13 @@
 """A task's deadline covers every attempt and every wait, and begins when the task first gets a slot."""
 
 import asyncio
+import math
+
+import pytest
 
 from altlas_runner.execution import Outcome, TaskAttempt
 from altlas_runner.statuses import TaskStatus
-from altlas_runner.task_manager import TaskManager
+from altlas_runner.task_manager import Event, TaskManager
 from altlas_runner.testing import FakeExecutor, alt_file_of, run_in_virtual_time
 
 
@@ -85,3 +88,26 @@ def test_a_deadline_that_the_executor_saw_first_is_a_timeout_too() -> None:
     executor = FakeExecutor(outcomes={"a": [Outcome.failed("AI_DEADLINE", "the deadline passed")]}, max_retries=3)
     (result,) = run_in_virtual_time(lambda: TaskManager(alt_file_of({"id": "a"}), executor).run())
     assert (result.status, result.attempts[0].status) == (TaskStatus.TIMEOUT, TaskStatus.TIMEOUT)
+
+
+@pytest.mark.parametrize("seconds", [1e14, math.inf, math.nan, -5.0])
+def test_a_retry_after_that_no_calendar_holds_does_not_end_the_run(seconds: float) -> None:
+    events: list[Event] = []
+    executor = FakeExecutor(outcomes={"a": [Outcome.failed("X", "x", retry="yes", retry_after=seconds)]}, max_retries=9)
+    alt = alt_file_of({"id": "a"}, {"id": "b"})
+
+    async def main() -> None:
+        manager = TaskManager(alt, executor, on_event=events.append)
+        asyncio.get_running_loop().call_later(3600.0, manager.cancel)
+        a, b = await manager.run()
+        assert a.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)
+        assert b.status is TaskStatus.COMPLETED
+
+    run_in_virtual_time(main)
+    assert type(events[-1]).__name__ == "RunFinished"
+
+
+def test_a_timeout_that_no_clock_holds_is_as_good_as_none() -> None:
+    alt = alt_file_of({"id": "a", "timeout_seconds": 10**400})
+    (result,) = run_in_virtual_time(lambda: TaskManager(alt, FakeExecutor()).run())
+    assert result.status is TaskStatus.COMPLETED

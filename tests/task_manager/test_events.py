@@ -92,3 +92,21 @@ def test_progress_that_an_executor_emits_reaches_the_observer() -> None:
     events: list[Event] = []
     run_in_virtual_time(lambda: TaskManager(alt_file_of({"id": "a"}), Talking(), on_event=events.append).run())
     assert "TaskProgress:a" in told(events)
+
+
+def test_an_attempt_that_has_ended_reports_no_progress_any_more() -> None:
+    kept: list[TaskAttempt] = []
+
+    class Keeping(FakeExecutor):
+        async def attempt(self, attempt: TaskAttempt) -> Outcome:
+            kept.append(attempt)
+            return await super().attempt(attempt)
+
+    events: list[Event] = []
+
+    async def main() -> None:
+        await TaskManager(alt_file_of({"id": "a"}), Keeping(), on_event=events.append).run()
+        kept[0].emit("delta", {"text": "late"})
+
+    run_in_virtual_time(main)
+    assert told(events)[-1] == "RunFinished:"

@@ -18,7 +18,7 @@ from altlas_runner.errors import ConfigurationError
 from altlas_runner.execution import DEADLINE_PASSED, Outcome, RunInfo, TaskAttempt
 from altlas_runner.redaction import Redactor
 from altlas_runner.results import Attempt, TaskResult, Usage
-from altlas_runner.retrying import RetryPolicy, decide_retry
+from altlas_runner.retrying import LONGEST_SECONDS, RetryPolicy, decide_retry
 from altlas_runner.statuses import TaskStatus
 
 __all__ = ["AiServiceClient"]
@@ -128,7 +128,7 @@ class AiServiceClient:
         run = RunInfo(run_id=f"last_{uuid4()}")
         result = TaskResult(task.id, TaskStatus.RUNNING, started_at=datetime.now(UTC))
         start = loop.time()
-        deadline = None if task.timeout_seconds is None else start + task.timeout_seconds
+        deadline = None if task.timeout_seconds is None else start + min(task.timeout_seconds, LONGEST_SECONDS)
         wait = 0.0
         while result.status is TaskStatus.RUNNING:
             attempt = TaskAttempt(

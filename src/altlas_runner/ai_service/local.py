@@ -188,7 +188,7 @@ class LocalModel:
             try:
                 return xllamacpp.Server(parameters)
             except (RuntimeError, ValueError) as error:
-                raise LocalModelError(f"the model {path} cannot be loaded: {error}") from error
+                raise LocalModelError(f"the model {path} cannot be loaded ({error}); {_HOW_TO_GET_ONE}") from error
 
 
 def generate(server: Any, body: dict[str, Any], stop: threading.Event) -> tuple[dict[str, Any] | None, dict[str, Any]]:

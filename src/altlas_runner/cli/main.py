@@ -14,7 +14,7 @@ import click
 from altlas_runner import __version__
 from altlas_runner.cli.diagnostics import Checked, print_diagnostics
 from altlas_runner.cli.source import UnusableFileError
-from altlas_runner.errors import AltParseError, BundleError, ConfigurationError
+from altlas_runner.errors import AltlasRunnerError, AltParseError, BundleError, ConfigurationError
 
 __all__ = [
     "EXIT_BUNDLE",
@@ -74,14 +74,25 @@ def with_exit_codes(command: Callable[..., Any]) -> Callable[..., Any]:
             fail(EXIT_USAGE, str(error))
         except BundleError as error:
             fail(EXIT_BUNDLE, str(error))
-        except KeyboardInterrupt:
-            sys.exit(EXIT_INTERRUPTED)
+        except AltlasRunnerError as error:
+            fail(EXIT_USAGE, str(error))
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # stdout or a file named on the command line
+            fail(EXIT_BUNDLE, str(error))
 
     return guarded
 
 
 def main() -> None:
     """Entry point of the command `altlas-runner`."""
+    try:
+        _main()
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _main() -> None:
     from altlas_runner.cli.explain import explain
     from altlas_runner.cli.init import init
     from altlas_runner.cli.run import run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -17,29 +18,43 @@ from altlas_runner.cli.logs import set_up_logging
 from altlas_runner.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, with_exit_codes
 from altlas_runner.cli.progress import Progress, ProgressMode
 from altlas_runner.cli.source import kept_stdin, parse_source, parser_with_schema, read_source
-from altlas_runner.config import RunnerConfig
+from altlas_runner.config import LOG_LEVELS, PROTOCOLS, RunnerConfig
 from altlas_runner.last_file import LastFile
+from altlas_runner.last_file.visible_text import visible
 from altlas_runner.runner import Runner
 
 __all__ = ["run"]
 
 
 @click.command()
-@click.argument("alt_file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("-o", "--output-dir", type=click.Path(path_type=Path), help="Where bundles are made.")
-@click.option("-j", "--max-concurrency", "max_concurrent_tasks", type=int, help="Attempts at one time.")
-@click.option("--protocol", "ai_protocol", help="Wire format of the AI service: altlas, openai or local (no service).")
+@click.argument("alt_file", type=click.Path(path_type=Path, readable=False, allow_dash=True))
+@click.option("-o", "--output-dir", type=click.Path(path_type=Path, readable=False), help="Where bundles are made.")
+@click.option("-j", "--max-concurrency", "max_concurrent_tasks", type=click.IntRange(1), help="Attempts at one time.")
+@click.option(
+    "--protocol", "ai_protocol", type=click.Choice(PROTOCOLS), help="Wire format of the AI service; local needs none."
+)
 @click.option("--service-url", "ai_service_url", help="Base URL of the AI service.")
 @click.option("--model", "ai_default_model", help="Model for tasks that name none.")
-@click.option("--temperature", "ai_temperature", type=float, help="Temperature for tasks that name none.")
-@click.option("--max-tokens", "ai_max_tokens", type=int, help="Longest answer for tasks that do not say.")
-@click.option("--timeout", "ai_timeout_seconds", type=float, help="Seconds a single attempt may take.")
-@click.option("--max-retries", "ai_max_retries", type=int, help="Retries for tasks that do not say.")
-@click.option("--local-model", type=click.Path(path_type=Path), help="GGUF file for --protocol local.")
+@click.option(
+    "--temperature", "ai_temperature", type=click.FloatRange(0, 2), help="Temperature for tasks that name none."
+)
+@click.option("--max-tokens", "ai_max_tokens", type=click.IntRange(1), help="Longest answer for tasks that do not say.")
+@click.option(
+    "--timeout",
+    "ai_timeout_seconds",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    help="Seconds a single attempt may take.",
+)
+@click.option("--max-retries", "ai_max_retries", type=click.IntRange(0, 255), help="Retries for tasks that do not say.")
+@click.option("--local-model", type=click.Path(path_type=Path, readable=False), help="GGUF file for --protocol local.")
 @click.option("--graphs/--no-graphs", "generate_graphs", default=None, help="Draw the task graph as PNG.")
-@click.option("--log-level", help="trace, debug, info, warn or error.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file with settings.")
-@click.option("--schema", type=click.Path(path_type=Path), help="Also check the file against this JSON Schema.")
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much is logged.")
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path, readable=False), help="TOML file with settings."
+)
+@click.option(
+    "--schema", type=click.Path(path_type=Path, readable=False), help="Also check the file against this JSON Schema."
+)
 @click.option("--seed", type=int, help="Seed of the random waits between attempts.")
 @click.option(
     "--progress", type=click.Choice(["auto", "tty", "plain", "json", "none"]), default="auto", show_default=True
@@ -83,12 +98,14 @@ async def _execute(runner: Runner, alt_file: AltFile, progress: Progress, seed: 
 
     def interrupt(number: signal.Signals) -> None:
         nonlocal interrupted
+        if interrupted:
+            # Files appear whole or not at all, so nothing half written stays. A KeyboardInterrupt would have to wait
+            # for threads, and can get lost in a callback.
+            click.echo("left at once", err=True)
+            sys.stderr.flush()
+            os._exit(EXIT_INTERRUPTED)
         interrupted = True
-        for each in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(each)
-        click.echo(
-            "stopping: running tasks are cancelled, the bundle is written; Ctrl-C again leaves at once", err=True
-        )
+        click.echo("stopping: what runs is cancelled, the bundle is written; Ctrl-C again leaves at once", err=True)
         runner.cancel(f"interrupted by {number.name}")
 
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -114,6 +131,6 @@ def _print_summary(last_file: LastFile, bundle: Path, as_json: bool) -> None:
         }
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
         return
-    click.echo(last_file.summary)
+    click.echo(visible(last_file.summary))
     click.echo(f"report  {report}")
     click.echo(f"results {bundle / 'result.last'}")

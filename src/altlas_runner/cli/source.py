@@ -62,6 +62,8 @@ def kept_stdin(alt_file: Path) -> bytes | None:
         return None
     kept = click.get_current_context().meta
     if _KEPT not in kept:
+        if sys.stdin is None:  # closed by whoever started the command
+            raise ConfigurationError("there is no stdin to read from")
         kept[_KEPT] = sys.stdin.buffer.read()
     content: bytes = kept[_KEPT]
     return content

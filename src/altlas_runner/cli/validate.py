@@ -19,9 +19,13 @@ OutputFormat = Literal["full", "concise", "json", "github", "sarif"]
 
 @click.command()
 @click.argument(
-    "alt_files", metavar="FILES...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True)
+    "alt_files",
+    metavar="FILES...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, readable=False, allow_dash=True),
 )
-@click.option("--schema", type=click.Path(path_type=Path), help="Also check against this JSON Schema.")
+@click.option("--schema", type=click.Path(path_type=Path, readable=False), help="Also check against this JSON Schema.")
 @click.option(
     "--output-format",
     type=click.Choice(["full", "concise", "json", "github", "sarif"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import uuid
@@ -65,6 +66,11 @@ class LastFileGenerator:
             BundleError: the id is no safe directory name, or the directory cannot be made or written.
         """
         prepare_directory(bundle_directory(self.output_dir, last_id))
+
+    def remove_directory(self, last_id: str) -> None:
+        """Take back `make_directory` after a run that has no results; a directory with files in it stays."""
+        with contextlib.suppress(OSError):
+            bundle_directory(self.output_dir, last_id).rmdir()
 
     def generate(
         self,

@@ -6,10 +6,11 @@ Progress display, journal, server-sent events, C callbacks and reports are all m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from altlas_runner.redaction import Redactor
 from altlas_runner.results import TaskResult
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "TaskReady",
     "TaskStarted",
     "TaskWaiting",
+    "without_secrets",
 ]
 
 
@@ -108,3 +110,26 @@ class RunFinished:
 
 
 Event = RunStarted | TaskReady | TaskStarted | TaskProgress | AttemptFailed | TaskWaiting | TaskFinished | RunFinished
+
+
+def without_secrets(event: Event, redactor: Redactor) -> Event:
+    """The event as observers may see it: texts and values of strangers go through the redactor."""
+    match event:
+        case AttemptFailed():
+            return replace(event, error=redactor.text(event.error))
+        case TaskProgress():
+            return replace(event, fields=redactor.value(dict(event.fields)))
+        case TaskFinished(result=result):
+            attempts = [
+                replace(each, error=redactor.text(each.error)) if each.error else each for each in result.attempts
+            ]
+            seen = TaskResult(
+                **{name: getattr(result, name) for name in TaskResult.__slots__}
+                | {
+                    "output": redactor.value(result.output),
+                    "error": redactor.text(result.error) if result.error else None,
+                    "attempts": attempts,
+                }
+            )
+            return replace(event, result=seen)
+    return event

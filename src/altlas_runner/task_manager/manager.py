@@ -235,7 +235,7 @@ class TaskManager:
         assert worker is not None
         while True:
             signal = await self._attempt(command, worker)
-            if worker in self._abandoned:
+            if self._closing or worker in self._abandoned:
                 return
             following = self._signal(signal, by_worker=True)
             if following is None:
@@ -253,6 +253,8 @@ class TaskManager:
         try:
             outcome = await self._executor.attempt(self._task_attempt(task))
             if isinstance(outcome, Outcome):
+                if outcome.artifacts:
+                    _log.warning('task "%s": its artifacts are not kept by this version', self._plan.ids[task])
                 return AttemptEnded(task, outcome)
             text = f"the executor returned {type(outcome).__name__} instead of an Outcome"
             return AttemptEnded(task, Outcome.failed("EXECUTOR_ERROR", text))
@@ -285,7 +287,7 @@ class TaskManager:
             scheduler.deadline_of(task),
         )
         if self._on_event is not None:
-            attempt.emit = partial(self._emit, self._plan.ids[task])
+            attempt.emit = partial(self._emit, task, attempt.number)
         return attempt
 
     def _outputs_of(self, tasks: Sequence[int]) -> dict[str, Any]:
@@ -313,9 +315,13 @@ class TaskManager:
 
     # -- the observer ------------------------------------------------------------------------------------------------
 
-    def _emit(self, task_id: str, kind: str, fields: Mapping[str, Any]) -> None:
-        assert self._scheduler is not None
-        self._undelivered.append(TaskProgress(self._scheduler.wall(self._loop.time()), task_id, kind, fields))
+    def _emit(self, task: int, number: int, kind: str, fields: Mapping[str, Any]) -> None:
+        scheduler = self._scheduler
+        assert scheduler is not None
+        if task not in self._worker_of or number != len(scheduler.attempts_of(task)) + 1:
+            return  # an attempt that has ended, or was abandoned, has nothing more to say
+        now = scheduler.wall(self._loop.time())
+        self._undelivered.append(TaskProgress(now, self._plan.ids[task], kind, fields))
         self._deliver()
 
     def _deliver(self) -> None:

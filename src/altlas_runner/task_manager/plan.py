@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from altlas_runner.alt_file import AltFile, Priority, TaskGraph
+from altlas_runner.retrying import LONGEST_SECONDS
 
 __all__ = ["RunPlan", "plan_run"]
 
@@ -54,7 +55,9 @@ def plan_run(alt_file: AltFile, graph: TaskGraph, default_retries: int) -> RunPl
         ids=graph.ids,
         dependencies=graph.dependencies,
         dependents=graph.dependents,
-        timeouts=[task.timeout_seconds for task in tasks],
+        timeouts=[
+            None if task.timeout_seconds is None else min(task.timeout_seconds, LONGEST_SECONDS) for task in tasks
+        ],
         max_retries=[default_retries if task.retry_count is None else task.retry_count for task in tasks],
         order=order,
         by_order=by_order,

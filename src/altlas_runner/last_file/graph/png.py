@@ -33,6 +33,7 @@ def render_png(dot_text: str, *, task_count: int) -> tuple[bytes | None, str | N
             capture_output=True,
             quiet=True,
             timeout=TIME_LIMIT_SECONDS,
+            start_new_session=True,  # Ctrl-C is for the run, not for its picture
         )
     except ExecutableNotFound:
         return None, "no picture of the graph: Graphviz is not installed (its command `dot` is not on the PATH)"
