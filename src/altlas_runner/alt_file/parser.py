@@ -25,6 +25,7 @@ from altlas_runner.alt_file.json_text import (
 )
 from altlas_runner.alt_file.models import AltFile
 from altlas_runner.alt_file.schema_check import SchemaCheck
+from altlas_runner.alt_file.segmentation import Segmentation, is_segmentation
 from altlas_runner.alt_file.validator import is_clean
 from altlas_runner.alt_file.wrong_types import explain_wrong_types
 from altlas_runner.alt_file.yaml_text import YamlError, read_yaml
@@ -158,8 +159,8 @@ class AltParser:
             document, found = self._problems(content, wrong_types)
             diagnostics = sort_by_position(document, found)
         codes = {diagnostic.code for diagnostic in diagnostics if diagnostic.severity == "error"}
-        if wrong_types is None and not any(self.strict_validation or code.startswith("ALT3") for code in codes):
-            return alt_file
+        if not any(self.strict_validation or code.startswith("ALT3") for code in codes):
+            return Segmentation(document).to_alt_file() if is_segmentation(document) else alt_file
         raise _error_class(codes)(diagnostics) from wrong_types
 
     def _problems(self, content: bytes, wrong_types: ValidationError | None) -> tuple[Any, list[Found]]:
@@ -170,9 +171,12 @@ class AltParser:
             problem = syntax_problem(content)
             raise _error_class({problem.code})([problem]) from error
         found = list(numbers_out_of_range(document))
-        if wrong_types is not None:
-            found += explain_wrong_types(wrong_types, document)
-        found += explain(document)
+        if is_segmentation(document):
+            found += Segmentation(document).problems()
+        else:
+            if wrong_types is not None:
+                found += explain_wrong_types(wrong_types, document)
+            found += explain(document)
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found
