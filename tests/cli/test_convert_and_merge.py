@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,39 @@ def test_every_file_that_cannot_be_merged_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [[], ["-", "-"]])
 def test_merging_no_file_or_stdin_twice_is_an_error_of_usage(arguments: list[str]) -> None:
     assert called(merge, *arguments, stdin="").exit_code == 2
+
+
+@pytest.mark.parametrize(("title", "said"), [("", "is empty"), (" ", "is empty"), ("\udcff", "is not UTF-8")])
+def test_a_title_that_nobody_can_read_is_an_error_of_usage(tmp_path: Path, title: str, said: str) -> None:
+    flow = written(tmp_path / "flow.alt", document(task("a")))
+    done = called(merge, flow, "--title", title)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"the title {said}" in done.stderr
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+    flow = written(tmp_path / "flow.alt", document(task("a")))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as threads:
+        reading = threads.submit(pipe.read_bytes)
+        assert called(convert, flow, "-o", pipe).exit_code == 0
+        assert json.loads(reading.result(timeout=10)) == document(task("a"))
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flow.alt", "pipe"]
+
+
+def test_what_is_printed_is_utf_8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "altlas_runner", "convert", str(written(tmp_path / "asked.alt", ASKED))]
+    done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert json.loads(done.stdout.decode("utf-8"))["title"] == ASKED["command"]
+
+
+def test_a_full_disk_behind_stdout_is_an_error_of_usage(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "altlas_runner", "convert", str(written(tmp_path / "asked.alt", ASKED))]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: stdout cannot be written: No space left on device\n")
 
 
 def test_both_are_commands_of_altlas_runner() -> None:

@@ -25,10 +25,15 @@ def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def write_alt_file(alt_file: AltFile, output: Path | None) -> None:
     """Write a file as plain ALT JSON; a place that cannot be written ends the command."""
-    if output in (None, _STDOUT):
-        click.echo(alt_file.model_dump_json(indent=2, exclude_unset=True).encode())  # UTF-8, whatever the terminal's
-        return
     try:
-        AltParser().save_to_path(alt_file, output)
+        if output is None or output == _STDOUT:
+            text = alt_file.model_dump_json(indent=2, exclude_unset=True)
+            click.echo(text.encode())  # UTF-8, whatever the terminal speaks
+        else:
+            AltParser().save_to_path(alt_file, output)
     except AltIoError as error:
         fail(EXIT_USAGE, error.diagnostics[0].message)
+    except BrokenPipeError:  # the reader has seen enough: click ends the command quietly
+        raise
+    except OSError as error:
+        fail(EXIT_USAGE, f"stdout cannot be written: {error.strerror}")

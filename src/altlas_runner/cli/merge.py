@@ -28,6 +28,10 @@ def merge(alt_files: tuple[Path, ...], output: Path | None, title: str | None) -
     """
     if alt_files.count(STDIN) > 1:
         raise click.UsageError("- stands for stdin, which is one file; name it once")
+    if title is not None and not title.strip():
+        raise click.UsageError("the title is empty")
+    if title is not None and title != title.encode(errors="ignore").decode():
+        raise click.UsageError("the title is not UTF-8")
     parser = AltParser()
     files: list[AltFile] = []
     unusable: list[Checked] = []
