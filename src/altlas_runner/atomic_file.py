@@ -14,11 +14,16 @@ __all__ = ["sync_directory", "write_atomically"]
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that no reader and no crash ever sees half of it.
 
-    An existing file keeps its permissions; a new one gets those that the umask leaves of 0666.
+    An existing file keeps its permissions; a new one gets those that the umask leaves of 0666. A device or a pipe, such
+    as /dev/stdout, is written to and stays what it is.
 
     Raises:
         OSError: the file cannot be written; what stood there before stands there still, and nothing is left behind.
     """
+    if path.exists() and not path.is_file():  # renaming would replace the device itself
+        with path.open("wb") as stream:
+            stream.write(content)
+        return
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:

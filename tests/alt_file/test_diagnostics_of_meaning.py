@@ -11,15 +11,8 @@ from hypothesis import given
 from altlas_runner.alt_file import AltFile, AltParser, Task, create_sample_alt_file, validate_alt_file
 from altlas_runner.alt_file.explanation import explain
 from altlas_runner.alt_file.validator import is_clean
-from tests.alt_file.alt_documents import (
-    Document,
-    alt_files,
-    codes_and_paths,
-    document,
-    nearly_sound_files,
-    task,
-    validated,
-)
+from altlas_runner.testing import documents
+from tests.alt_file.alt_documents import Document, codes_and_paths, document, task, validated
 
 PAIR = (task("a"), task("b", "a"))
 
@@ -157,12 +150,12 @@ def test_a_long_chain_is_checked_without_recursion(closed: bool) -> None:
     assert [d.code for d in validate_alt_file(alt_file)] == (["ALT023"] if closed else [])
 
 
-@given(alt_files | nearly_sound_files)
+@given(documents(sound=False))
 def test_problems_are_reported_if_and_only_if_they_are_there(content: Document) -> None:
     assert sorted(codes_and_paths(content)) == sorted(obvious_problems(content))
 
 
-@given(alt_files | nearly_sound_files)
+@given(documents(sound=False))
 def test_the_quick_look_and_the_explanation_agree(content: Document) -> None:
     alt_file = AltFile.model_validate_json(json.dumps(content))
     assert is_clean(alt_file) == (not explain(content))

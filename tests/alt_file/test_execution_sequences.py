@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from altlas_runner.alt_file import AltFile, validate_execution_sequence
 from altlas_runner.errors import AltValidationError
-from tests.alt_file.alt_documents import Document, alt_files, document, task
+from altlas_runner.testing import documents
+from tests.alt_file.alt_documents import Document, document, task
 
 DIAMOND = AltFile.model_validate(document(task("a"), task("b", "a"), task("c", "a"), task("d", "b", "c")))
 
@@ -51,7 +52,7 @@ def test_a_file_with_errors_has_no_order() -> None:
     assert [d.code for d in caught.value.diagnostics] == ["ALT023"]
 
 
-@given(alt_files)
+@given(documents() | documents(sound=False))
 def test_the_execution_order_is_a_valid_sequence(content: Document) -> None:
     alt_file = AltFile.model_validate_json(json.dumps(content))
     try:

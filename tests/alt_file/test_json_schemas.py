@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 from altlas_runner.alt_file import AltParser, alt_file_schema
 from altlas_runner.alt_file.json_schema import schema_text
 from altlas_runner.errors import AltFormatError, AltIoError, AltSchemaError
-from tests.alt_file.alt_documents import Document, alt_files, document, task
+from altlas_runner.testing import documents
+from tests.alt_file.alt_documents import Document, document, task
 
 SCHEMA = Draft202012Validator(alt_file_schema())
 BORDER_VALUES = st.sampled_from(
@@ -54,7 +55,7 @@ BORDER_VALUES = st.sampled_from(
 @st.composite
 def documents_near_the_border(draw: st.DrawFn) -> Any:
     """Right files in which a few values were replaced or taken out."""
-    content: Any = copy.deepcopy(draw(alt_files))
+    content: Any = copy.deepcopy(draw(documents(sound=False)))
     for _ in range(draw(st.integers(0, 2))):
         owner: Any = content
         if isinstance(content.get("tasks"), list) and content["tasks"] and draw(st.booleans()):

@@ -14,7 +14,7 @@ from altlas_runner.alt_file.graph import TaskGraph
 from altlas_runner.alt_file.models import AltFile, Task
 from altlas_runner.alt_file.spelling import Spelling
 
-__all__ = ["MANY_RETRIES", "MANY_SECONDS", "explain"]
+__all__ = ["MANY_RETRIES", "MANY_SECONDS", "explain", "unknown_fields"]
 
 MANY_SECONDS = 7200
 """A longer timeout of a task gives a warning."""
@@ -88,7 +88,8 @@ def _is_isolated(task: dict[str, Any], task_id: str, names: _Names) -> bool:
     return task.get("dependencies") in (None, []) and task_id not in names.depended_on
 
 
-def _unknown_fields(at: Path, fields: dict[str, Any], known: Spelling, task_id: str | None = None) -> Iterator[Found]:
+def unknown_fields(at: Path, fields: dict[str, Any], known: Spelling, task_id: str | None = None) -> Iterator[Found]:
+    """A warning for each field of an object that has no meaning there."""
     for name in fields:
         if name not in known:
             message = f"unknown field {quoted(name)}; it is kept and has no effect"
@@ -110,7 +111,7 @@ def _root_problems(document: dict[str, Any]) -> Iterator[Found]:
         yield found_at(("expected_completion_time",), "ALT107", message, help="leave it out when it is not known")
     if document.get("metadata") == {}:
         yield found_at(("metadata",), "ALT108", "metadata is empty", help="leave it out")
-    yield from _unknown_fields((), document, _FILE_FIELDS)
+    yield from unknown_fields((), document, _FILE_FIELDS)
 
 
 def _task_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[Found]:
@@ -149,7 +150,7 @@ def _task_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[
     if task.get("parameters") == {}:
         message = f"the parameters of {named} are empty"
         yield found_at((*at, "parameters"), "ALT106", message, task_id=task_id, help="leave them out")
-    yield from _unknown_fields(at, task, _TASK_FIELDS, task_id)
+    yield from unknown_fields(at, task, _TASK_FIELDS, task_id)
 
 
 def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[Found]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, to_json
@@ -23,8 +25,10 @@ from altlas_runner.alt_file.json_text import (
     read_json,
     syntax_problem,
 )
+from altlas_runner.alt_file.merging import merge
 from altlas_runner.alt_file.models import AltFile
 from altlas_runner.alt_file.schema_check import SchemaCheck
+from altlas_runner.alt_file.segmentation import Segmentation, is_segmentation
 from altlas_runner.alt_file.validator import is_clean
 from altlas_runner.alt_file.wrong_types import explain_wrong_types
 from altlas_runner.alt_file.yaml_text import YamlError, read_yaml
@@ -90,8 +94,8 @@ class AltParser:
         """
         return self._parse(self._read(path))
 
-    def parse_from_string(self, text: str | bytes) -> AltFile:
-        """Read JSON text.
+    def parse_from_string(self, text: str | bytes, *, is_yaml: bool = False) -> AltFile:
+        """Read JSON text, or YAML text when told so.
 
         Raises:
             AltJsonError: it is not JSON.
@@ -99,7 +103,8 @@ class AltParser:
             AltSchemaError: it violates the schema given.
             AltValidationError: it has errors of meaning, and the parser is strict.
         """
-        return self._parse(_as_bytes(text))
+        content = _as_bytes(text)
+        return self._parse(_yaml_as_json(content) if is_yaml else content)
 
     def validate(self, alt_file_or_text: AltFile | str | bytes | Path) -> list[Diagnostic]:
         """Everything that is wrong or doubtful in a file or its text, in the order of position; empty when it is fine.
@@ -133,6 +138,18 @@ class AltParser:
         except (OSError, ValueError) as error:
             raise _io_error("written", place, error) from error
 
+    def merge_alt_files(self, files: Iterable[AltFile], title: str) -> AltFile:
+        """One file with the tasks of all these files, under a new id; the files themselves stay as they are.
+
+        When a file has a task id that an earlier one has, its task becomes `<file index>_<id>`, the index counted from
+        0 (with `_2`, `_3`, … behind it where any file has that id), and every dependency and output reference of that
+        file follows. A task without a priority takes its file's along. The metadata names the source files.
+
+        Raises:
+            AltFormatError: there are no files.
+        """
+        return merge(files, title, new_id=str(uuid4()), created_at=datetime.now(UTC))
+
     def _read(self, path: str | os.PathLike[str]) -> bytes:
         """The JSON text of a file, whichever way it is written."""
         place = self._place(path)
@@ -158,8 +175,8 @@ class AltParser:
             document, found = self._problems(content, wrong_types)
             diagnostics = sort_by_position(document, found)
         codes = {diagnostic.code for diagnostic in diagnostics if diagnostic.severity == "error"}
-        if wrong_types is None and not any(self.strict_validation or code.startswith("ALT3") for code in codes):
-            return alt_file
+        if not any(self.strict_validation or code.startswith("ALT3") for code in codes):
+            return Segmentation(document).to_alt_file() if is_segmentation(document) else alt_file
         raise _error_class(codes)(diagnostics) from wrong_types
 
     def _problems(self, content: bytes, wrong_types: ValidationError | None) -> tuple[Any, list[Found]]:
@@ -170,9 +187,12 @@ class AltParser:
             problem = syntax_problem(content)
             raise _error_class({problem.code})([problem]) from error
         found = list(numbers_out_of_range(document))
-        if wrong_types is not None:
-            found += explain_wrong_types(wrong_types, document)
-        found += explain(document)
+        if is_segmentation(document):
+            found += Segmentation(document).problems()
+        else:
+            if wrong_types is not None:
+                found += explain_wrong_types(wrong_types, document)
+            found += explain(document)
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found

@@ -93,8 +93,10 @@ def main() -> None:
 
 
 def _main() -> None:
+    from altlas_runner.cli.convert import convert
     from altlas_runner.cli.explain import explain
     from altlas_runner.cli.init import init
+    from altlas_runner.cli.merge import merge
     from altlas_runner.cli.run import run
     from altlas_runner.cli.schema import schema
     from altlas_runner.cli.validate import validate
@@ -102,6 +104,6 @@ def _main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a stream cannot say must not end the command
-    for command in (run, validate, explain, schema, init):
+    for command in (run, validate, explain, convert, merge, schema, init):
         cli.add_command(command)
     cli(prog_name="altlas-runner")

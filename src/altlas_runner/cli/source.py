@@ -70,13 +70,15 @@ def kept_stdin(alt_file: Path) -> bytes | None:
 
 
 def parse_source(parser: AltParser, alt_file: Path) -> AltFile:
-    """Parse a path or stdin.
+    """Parse a path or stdin; what comes from stdin is YAML unless it begins like a JSON object.
 
     Raises:
         UnusableFileError: it cannot be used.
     """
     source = read_source(alt_file)
     try:
-        return parser.parse_from_string(source) if isinstance(source, bytes) else parser.parse_from_path(source)
+        if isinstance(source, Path):
+            return parser.parse_from_path(source)
+        return parser.parse_from_string(source, is_yaml=not source.lstrip().startswith(b"{"))
     except AltParseError as error:
         raise UnusableFileError(Checked.read(alt_file, error.diagnostics, kept_stdin(alt_file))) from error

@@ -1,9 +1,4 @@
-"""Helpers for tests of programs that use altlas_runner: a clock that jumps by itself, and a scripted executor.
-
-Example:
-    >>> executor = FakeExecutor(durations={"fetch": 60.0})
-    >>> results = run_in_virtual_time(lambda: TaskManager(alt_file, executor).run())  # doctest: +SKIP
-"""
+"""To run things in tests: a clock that jumps by itself, a scripted executor, files in one line."""
 
 from __future__ import annotations
 
