@@ -24,6 +24,7 @@ from altlas_runner.alt_file.json_text import (
     syntax_problem,
 )
 from altlas_runner.alt_file.models import AltFile
+from altlas_runner.alt_file.references import may_hold_references
 from altlas_runner.alt_file.schema_check import SchemaCheck
 from altlas_runner.alt_file.validator import is_clean
 from altlas_runner.alt_file.wrong_types import explain_wrong_types
@@ -153,7 +154,8 @@ class AltParser:
             except ValidationError as error:
                 wrong_types = error
             else:
-                if self.schema_check is None and not may_hold_numbers_out_of_range(content) and is_clean(alt_file):
+                is_plain = self.schema_check is None and not may_hold_numbers_out_of_range(content)
+                if is_plain and is_clean(alt_file, may_refer=may_hold_references(content)):
                     return alt_file
             document, found = self._problems(content, wrong_types)
             diagnostics = sort_by_position(document, found)
@@ -172,7 +174,7 @@ class AltParser:
         found = list(numbers_out_of_range(document))
         if wrong_types is not None:
             found += explain_wrong_types(wrong_types, document)
-        found += explain(document)
+        found += explain(document, may_refer=may_hold_references(content))
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found
