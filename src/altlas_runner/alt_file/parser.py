@@ -102,11 +102,15 @@ class AltParser:
         """
         return self._parse(_as_bytes(text))
 
-    def validate(self, alt_file_or_text: AltFile | str | bytes | Path) -> list[Diagnostic]:
+    def validate(
+        self, alt_file_or_text: AltFile | str | bytes | Path, inputs: Mapping[str, Any] | None = None
+    ) -> list[Diagnostic]:
         """Everything that is wrong or doubtful in a file or its text, in the order of position; empty when it is fine.
 
         A `Path` is read as by `parse_from_path`; a str is text. In a text keys that stand twice are found as well. This
         never raises for anything that a file can hold.
+
+        References to inputs are looked at when `inputs` are given.
         """
         try:
             if isinstance(alt_file_or_text, AltFile):
@@ -115,7 +119,7 @@ class AltParser:
                 content = self._read(alt_file_or_text)
             else:
                 content = _as_bytes(alt_file_or_text)
-            document, found = self._problems(content, _wrong_types(content))
+            document, found = self._problems(content, _wrong_types(content), inputs)
         except AltParseError as error:
             return error.diagnostics
         return sort_by_position(document, [*found, *duplicate_keys(content)])
@@ -164,7 +168,9 @@ class AltParser:
             return alt_file
         raise _error_class(codes)(diagnostics) from wrong_types
 
-    def _problems(self, content: bytes, wrong_types: ValidationError | None) -> tuple[Any, list[Found]]:
+    def _problems(
+        self, content: bytes, wrong_types: ValidationError | None, inputs: Mapping[str, Any] | None = None
+    ) -> tuple[Any, list[Found]]:
         """The document as it is written, and all that is wrong with it; it is read again, because now there is time."""
         try:
             document = read_json(content)
@@ -174,7 +180,7 @@ class AltParser:
         found = list(numbers_out_of_range(document))
         if wrong_types is not None:
             found += explain_wrong_types(wrong_types, document)
-        found += explain(document, may_refer=may_hold_references(content))
+        found += explain(document, inputs, may_refer=may_hold_references(content))
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found
