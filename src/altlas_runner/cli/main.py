@@ -83,7 +83,9 @@ def with_exit_codes(command: Callable[..., Any]) -> Callable[..., Any]:
 def main() -> None:
     """Entry point of the command `altlas-runner`."""
     from altlas_runner.cli.explain import explain
+    from altlas_runner.cli.graph import graph
     from altlas_runner.cli.init import init
+    from altlas_runner.cli.plan import plan
     from altlas_runner.cli.run import run
     from altlas_runner.cli.schema import schema
     from altlas_runner.cli.validate import validate
@@ -91,6 +93,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a stream cannot say must not end the command
-    for command in (run, validate, explain, schema, init):
+    for command in (run, validate, explain, plan, graph, schema, init):
         cli.add_command(command)
     cli(prog_name="altlas-runner")
