@@ -157,15 +157,16 @@ def _texts_in(index: int, description: Any, parameters: Any) -> Iterator[tuple[P
         (("tasks", index, "parameters"), parameters),
         (("tasks", index, "description"), description),
     ]
+    seen = set()
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, str):
             if MARK in value:
                 yield path, value
-        elif isinstance(value, dict):
-            waiting += [((*path, key), item) for key, item in value.items() if isinstance(item, (str, dict, list))]
-        elif isinstance(value, list):
-            waiting += [((*path, at), item) for at, item in enumerate(value) if isinstance(item, (str, dict, list))]
+        elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+            seen.add(id(value))  # a value made by a program may contain itself
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += [((*path, key), item) for key, item in inner if isinstance(item, (str, dict, list, tuple))]
 
 
 def _name(value: Any) -> str:
