@@ -63,6 +63,13 @@ def test_the_critical_path_is_the_chain_that_takes_longest() -> None:
     assert (found.critical_seconds, found.total_seconds, found.most_at_once, found.known) == (15.0, 20.0, 2, 5)
 
 
+def test_of_equal_chains_the_first_in_the_file_is_named() -> None:
+    file = alt_file_of(
+        {"id": "a"}, {"id": "b"}, {"id": "c", "dependencies": ["b", "a"]}, {"id": "d", "dependencies": ["b"]}
+    )
+    assert shape(file).longest_chain == [0, 2]
+
+
 def test_what_is_not_known_takes_no_time() -> None:
     found = estimate(alt_file_of(*DIAMOND), [None, None, None, 3.0, None])
     assert (found.critical_seconds, found.known, found.most_at_once) == (3.0, 1, 1)

@@ -161,7 +161,6 @@ def parse_template(text: str) -> Template:
     problems: list[MalformedReference] = []
     literal: list[str] = []
     done = 0  # everything before has been dealt with
-    closing = 0  # the first "}}" behind `done`, once it has been looked for
     while at >= 0 and len(problems) < _MOST_PROBLEMS:
         if at > done and text[at - 1] == "$":
             literal.append(text[done : at - 1] + MARK)
@@ -172,10 +171,8 @@ def parse_template(text: str) -> Template:
             try:
                 reference = reader.reference()
             except _MalformedError as error:
-                if closing < reader.at:
-                    closing = text.find("}}", reader.at) % (len(text) + 1)  # the end when there is none
-                following = text.find(MARK, reader.at, closing)
-                is_closed = following < 0 and closing < len(text)
+                closing, following = text.find("}}", reader.at), text.find(MARK, reader.at)
+                is_closed = closing >= 0 and not 0 <= following < closing
                 done = closing + 2 if is_closed else following if following >= 0 else len(text)
                 problem = error if is_closed else _MalformedError("is not closed: its }} is missing", _LITERAL)
                 problems.append(MalformedReference(text[at:done], at, done, problem.reason, problem.help))

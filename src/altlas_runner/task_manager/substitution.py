@@ -9,7 +9,6 @@ from altlas_runner.alt_file import AltFile, Task, TaskGraph
 from altlas_runner.alt_file.reference_checks import referring_tasks
 from altlas_runner.alt_file.resolving import resolve, resolve_text
 from altlas_runner.results import TaskResult
-from altlas_runner.statuses import TaskStatus
 
 __all__ = ["Substitution"]
 
@@ -56,7 +55,7 @@ class Substitution:
 
 
 class _Outputs(Mapping[str, Any]):
-    """The outputs of completed tasks by id, looked up when they are asked for."""
+    """The outputs of the tasks that have ended, by id, looked up when they are asked for."""
 
     def __init__(self, index_of: Mapping[str, int], results: Sequence[TaskResult | None]) -> None:
         self._index_of = index_of
@@ -64,7 +63,7 @@ class _Outputs(Mapping[str, Any]):
 
     def __getitem__(self, task_id: str) -> Any:
         result = self._results[self._index_of[task_id]]
-        if result is None or result.status is not TaskStatus.COMPLETED:
+        if result is None:
             raise KeyError(task_id)
         return result.output
 
