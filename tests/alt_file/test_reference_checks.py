@@ -178,6 +178,17 @@ def test_exactly_the_references_to_what_is_no_dependency_are_reported(content: D
         assert {code for code, _, _ in found} <= {"ALT024"}
 
 
+def test_a_circle_depends_on_all_that_any_of_its_members_depends_on() -> None:
+    graph = TaskGraph.from_names(
+        ["m1", "m2", "m3", "for m1", "for m2", "for m3", "behind m1", "behind m3"],
+        [["m2", "for m1"], ["m3", "for m2"], ["m1", "for m3"], None, None, None, ["m1"], ["m3"]],
+    )
+    everything = {(task, other) for task in range(8) for other in range(8) if task != other}
+    below, dependents = range(6), {0, 1, 2, 6, 7}
+    dependent = {(task, other) for task in dependents for other in below if task != other}
+    assert independent_pairs(graph, everything) == everything - dependent
+
+
 @given(referring_files(), st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6))))
 def test_many_targets_take_several_walks_and_give_the_same(content: Document, pairs: list[tuple[int, int]]) -> None:
     graph = TaskGraph.from_alt_file(parsed(content))

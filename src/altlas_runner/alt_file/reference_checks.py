@@ -165,8 +165,9 @@ def _texts_in(index: int, description: Any, parameters: Any) -> Iterator[tuple[P
                 yield path, value
         elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
             seen.add(id(value))  # a value made by a program may contain itself
-            inner = value.items() if isinstance(value, dict) else enumerate(value)
-            waiting += [((*path, key), item) for key, item in inner if isinstance(item, (str, dict, list, tuple))]
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                if MARK in item if isinstance(item, str) else isinstance(item, (dict, list, tuple)):
+                    waiting.append(((*path, key), item))
 
 
 def _name(value: Any) -> str:
