@@ -99,3 +99,27 @@ class BundleError(AltlasRunnerError):
 
 class IllegalSignalError(AltlasRunnerError):
     """A signal reached the scheduler in a state that does not allow it: a bug in the driver, never in a file."""
+
+
+class ReferenceNotFoundError(AltlasRunnerError):
+    """An output reference leads nowhere. In a run it fails the task that holds it, with the code REFERENCE_NOT_FOUND.
+
+    Attributes:
+        code: REFERENCE_NOT_FOUND.
+        reference: as it is written.
+        place: how far it leads, such as `tasks.fetch.output.items`.
+        part: the part that is missing there, such as `[5]`.
+        found: what is there instead, in words.
+    """
+
+    code: ClassVar[str] = "REFERENCE_NOT_FOUND"
+
+    def __init__(self, reference: str, place: str, part: str, found: str) -> None:
+        self.reference = reference
+        self.place = place
+        self.part = part
+        self.found = found
+        super().__init__(reference, place, part, found)
+
+    def __str__(self) -> str:
+        return f"{self.reference} leads nowhere: {self.place} is {self.found}, so there is no {self.part} in it"

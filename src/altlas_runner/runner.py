@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -63,6 +63,7 @@ class Runner:
         *,
         on_event: Callable[[Event], None] | None = None,
         seed: int | None = None,
+        inputs: Mapping[str, Any] | None = None,
     ) -> LastFile:
         """Run every task of an ALT file and write the bundle.
 
@@ -70,12 +71,15 @@ class Runner:
             alt: an `AltFile`, or the path of one.
             on_event: called with every event of the run, in order.
             seed: of the jitter between attempts.
+            inputs: the values that references to inputs stand for, by name; any JSON. Values under key-like names
+                show nowhere in the bundle.
 
         Returns:
             The LAST file. Its bundle is in `bundle_path(last_file)`. Failed tasks are in it; they do not raise.
 
         Raises:
-            AltParseError: the file cannot be read or has errors; nothing was run, nothing written.
+            AltParseError: the file cannot be read, has errors, or refers to an input that is not given; nothing was
+                run, nothing written.
             BundleError: the bundle cannot be written; an output directory that refuses is found before the first call.
         """
         alt_file = alt if isinstance(alt, AltFile) else AltParser().parse_from_path(alt)
@@ -85,7 +89,7 @@ class Runner:
             .with_graphs(self.config.generate_graphs)
             .with_compression(self.config.compress_artifacts)
         )
-        redactor = Redactor({*service.secrets(), *secrets_in(alt_file.model_dump())})
+        redactor = Redactor({*service.secrets(), *secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs or {}))})
         if on_event is not None and redactor:
             on_event = partial(_tell_without_secrets, on_event, redactor)
         started_at = datetime.now(UTC)
@@ -93,7 +97,9 @@ class Runner:
             executor: Executor | None = self._executor or self._kept_client
             if executor is None:
                 executor = await stack.enter_async_context(AiServiceClient(service))
-            manager = TaskManager(alt_file, executor, self.config.max_concurrent_tasks, on_event=on_event, seed=seed)
+            manager = TaskManager(
+                alt_file, executor, self.config.max_concurrent_tasks, on_event=on_event, seed=seed, inputs=inputs
+            )
             generator.make_directory(manager.run_id)  # before anything is paid for
             self._running[manager.run_id] = manager
             try:
@@ -109,6 +115,7 @@ class Runner:
             results,
             last_id=manager.run_id,
             started_at=started_at,
+            resolved=manager.resolved_tasks,
             redactor=redactor,
         )
 
@@ -133,6 +140,7 @@ def run(
     executor: Executor | None = None,
     on_event: Callable[[Event], None] | None = None,
     seed: int | None = None,
+    inputs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> LastFile:
     """Run an ALT file and write its bundle: the synchronous one-liner.
@@ -143,10 +151,11 @@ def run(
         executor: makes the attempts instead of an AI service client.
         on_event: called with every event of the run, in order.
         seed: of the jitter between attempts.
+        inputs: the values that references to inputs stand for, by name; any JSON.
         options: fields of `RunnerConfig`.
 
     Raises:
-        AltParseError: the file cannot be read or has errors.
+        AltParseError: the file cannot be read, has errors, or refers to an input that is not given.
         ConfigurationError: an option does not fit.
         BundleError: the bundle cannot be written.
         AltlasRunnerError: an event loop is running in this thread; await `Runner.execute` there.
@@ -162,5 +171,5 @@ def run(
         asyncio.get_running_loop()
     except RuntimeError:
         runner = Runner(config or RunnerConfig(**options), executor=executor)
-        return asyncio.run(runner.execute(alt, on_event=on_event, seed=seed))
+        return asyncio.run(runner.execute(alt, on_event=on_event, seed=seed, inputs=inputs))
     raise AltlasRunnerError("run() cannot be called inside a running event loop; await Runner(config).execute(…) there")

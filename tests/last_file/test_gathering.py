@@ -95,7 +95,8 @@ def test_metadata_holds_the_alt_files_and_what_the_report_needs() -> None:
         {"id": "b", "description": "second", "dependencies": ["a"]},
     ]
     file = alt_file(tasks, metadata={"team": "blue", "runner": "mine"})
-    last_file = gathered(file, [completed("a"), completed("b")], parameters={"a": {"model": "m", "of": 3}})
+    resolved = file.tasks[0].model_copy(update={"description": "the first", "parameters": {"model": "m", "of": 3}})
+    last_file = gathered(file, [completed("a"), completed("b")], resolved={"a": resolved})
     runner = last_file.metadata["runner"]
     assert last_file.metadata["team"] == "blue"
     assert runner["alt_file_runner"] == "mine"
@@ -103,7 +104,13 @@ def test_metadata_holds_the_alt_files_and_what_the_report_needs() -> None:
     assert runner["versions"]["last_format"] == "1.0"
     assert runner["selection"] is None
     assert runner["tasks"] == [
-        {"id": "a", "description": "first", "dependencies": [], "tags": ["x"], "parameters": {"model": "m", "of": 3}},
+        {
+            "id": "a",
+            "description": "the first",
+            "dependencies": [],
+            "tags": ["x"],
+            "parameters": {"model": "m", "of": 3},
+        },
         {"id": "b", "description": "second", "dependencies": ["a"]},
     ]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from altlas_runner.alt_file import Task
 from altlas_runner.last_file import render_report
 from altlas_runner.last_file.graph import dot_text
 from altlas_runner.redaction import Redactor
@@ -44,8 +45,9 @@ def test_echoes_of_a_key_in_the_alt_file_are_redacted(result: TaskResult) -> Non
 
 
 def test_echoes_of_a_key_that_came_with_the_resolved_parameters_are_redacted() -> None:
-    task = {"id": "a", "description": "d", "parameters": {"token": "${{ inputs.key }}"}}
-    last_file = gathered(alt_file([task]), [completed("a", KEY)], parameters={"a": {"token": KEY}})
+    file = alt_file([{"id": "a", "description": "d", "parameters": {"token": "${{ inputs.key }}"}}])
+    resolved = Task(id="a", description="d", parameters={"token": KEY})
+    last_file = gathered(file, [completed("a", KEY)], resolved={"a": resolved})
     assert KEY.encode() not in last_file.to_json()
 
 

@@ -6,12 +6,13 @@ the wrong type is passed over here, because another diagnostic says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from altlas_runner.alt_file.diagnostics import Found, Path, found_at, json_pointer, quoted
 from altlas_runner.alt_file.graph import TaskGraph
 from altlas_runner.alt_file.models import AltFile, Task
+from altlas_runner.alt_file.reference_checks import explain_references
 from altlas_runner.alt_file.spelling import Spelling
 
 __all__ = ["MANY_RETRIES", "MANY_SECONDS", "explain", "unknown_fields"]
@@ -27,8 +28,14 @@ _FILE_FIELDS = Spelling(AltFile.model_fields)
 _TASK_FIELDS = Spelling(Task.model_fields)
 
 
-def explain(document: Any) -> list[Found]:
-    """Every error and warning about the meaning of a document, in no order."""
+def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer: bool = True) -> list[Found]:
+    """Every error and warning about the meaning of a document, in no order.
+
+    Args:
+        document: plain JSON values.
+        inputs: the values for its references to inputs; None when they are not known yet, and not looked at.
+        may_refer: False when it is known that no text holds a reference.
+    """
     if not isinstance(document, dict):
         return []
     found = list(_root_problems(document))
@@ -40,6 +47,8 @@ def explain(document: Any) -> list[Found]:
                 found += _task_problems(index, task, names)
                 found += _dependency_problems(index, task, names)
         found += _circles(tasks)
+        if may_refer:
+            found += explain_references(tasks, inputs)
     return found
 
 

@@ -113,7 +113,7 @@ class TaskGraph:
         """
         if len(self.order) == len(self.dependencies):
             return []
-        return sorted(self._circle_through(min(knot), set(knot)) for knot in self._knots())
+        return sorted(self._circle_through(min(knot), set(knot)) for knot in self.knots())
 
     def _circle_through(self, start: int, knot: set[int]) -> list[int]:
         """A shortest walk along dependencies, within the knot, from `start` back to it."""
@@ -131,7 +131,7 @@ class TaskGraph:
         circle.reverse()
         return circle
 
-    def _knots(self) -> list[list[int]]:
+    def knots(self) -> list[list[int]]:
         """The strongly connected components of two or more tasks (Tarjan, SIAM J. Comput. 1972, without recursion)."""
         size = len(self.dependencies)
         unseen = [False] * size

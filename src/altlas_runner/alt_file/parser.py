@@ -27,6 +27,7 @@ from altlas_runner.alt_file.json_text import (
 )
 from altlas_runner.alt_file.merging import merge
 from altlas_runner.alt_file.models import AltFile
+from altlas_runner.alt_file.references import may_hold_references
 from altlas_runner.alt_file.schema_check import SchemaCheck
 from altlas_runner.alt_file.segmentation import Segmentation, is_segmentation
 from altlas_runner.alt_file.validator import is_clean
@@ -106,11 +107,15 @@ class AltParser:
         content = _as_bytes(text)
         return self._parse(_yaml_as_json(content) if is_yaml else content)
 
-    def validate(self, alt_file_or_text: AltFile | str | bytes | Path) -> list[Diagnostic]:
+    def validate(
+        self, alt_file_or_text: AltFile | str | bytes | Path, inputs: Mapping[str, Any] | None = None
+    ) -> list[Diagnostic]:
         """Everything that is wrong or doubtful in a file or its text, in the order of position; empty when it is fine.
 
         A `Path` is read as by `parse_from_path`; a str is text. In a text keys that stand twice are found as well. This
         never raises for anything that a file can hold.
+
+        References to inputs are looked at when `inputs` are given.
         """
         try:
             if isinstance(alt_file_or_text, AltFile):
@@ -119,7 +124,7 @@ class AltParser:
                 content = self._read(alt_file_or_text)
             else:
                 content = _as_bytes(alt_file_or_text)
-            document, found = self._problems(content, _wrong_types(content))
+            document, found = self._problems(content, _wrong_types(content), inputs)
         except AltParseError as error:
             return error.diagnostics
         return sort_by_position(document, [*found, *duplicate_keys(content)])
@@ -170,7 +175,8 @@ class AltParser:
             except ValidationError as error:
                 wrong_types = error
             else:
-                if self.schema_check is None and not may_hold_numbers_out_of_range(content) and is_clean(alt_file):
+                is_plain = self.schema_check is None and not may_hold_numbers_out_of_range(content)
+                if is_plain and is_clean(alt_file, may_refer=may_hold_references(content)):
                     return alt_file
             document, found = self._problems(content, wrong_types)
             diagnostics = sort_by_position(document, found)
@@ -179,7 +185,9 @@ class AltParser:
             return Segmentation(document).to_alt_file() if is_segmentation(document) else alt_file
         raise _error_class(codes)(diagnostics) from wrong_types
 
-    def _problems(self, content: bytes, wrong_types: ValidationError | None) -> tuple[Any, list[Found]]:
+    def _problems(
+        self, content: bytes, wrong_types: ValidationError | None, inputs: Mapping[str, Any] | None = None
+    ) -> tuple[Any, list[Found]]:
         """The document as it is written, and all that is wrong with it; it is read again, because now there is time."""
         try:
             document = read_json(content)
@@ -192,7 +200,7 @@ class AltParser:
         else:
             if wrong_types is not None:
                 found += explain_wrong_types(wrong_types, document)
-            found += explain(document)
+            found += explain(document, inputs, may_refer=may_hold_references(content))
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found

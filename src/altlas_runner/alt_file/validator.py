@@ -6,31 +6,45 @@ through the document again and says it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from altlas_runner.alt_file.diagnostics import Diagnostic, sort_by_position
 from altlas_runner.alt_file.explanation import MANY_RETRIES, MANY_SECONDS, explain
 from altlas_runner.alt_file.graph import TaskGraph
 from altlas_runner.alt_file.models import AltFile
+from altlas_runner.alt_file.reference_checks import references_are_sound
 
 __all__ = ["is_clean", "validate_alt_file"]
 
 
-def validate_alt_file(alt_file: AltFile) -> list[Diagnostic]:
+def validate_alt_file(alt_file: AltFile, inputs: Mapping[str, Any] | None = None) -> list[Diagnostic]:
     """Everything that is wrong or doubtful in a file, in the order of its fields; empty for a clean file.
 
     Takes time in proportion to tasks and dependencies, whatever the length of the chains.
+
+    Args:
+        alt_file: the file.
+        inputs: the values for its references to inputs; None when they are not known yet, and not looked at.
 
     Example:
         >>> [d.code for d in validate_alt_file(AltFile(id="f", title=" ", tasks=[]))]
         ['ALT002', 'ALT101']
     """
-    if is_clean(alt_file):
+    if is_clean(alt_file, inputs=inputs):
         return []
     document = alt_file.model_dump(exclude_unset=True, warnings=False)
-    return sort_by_position(document, explain(document))
+    return sort_by_position(document, explain(document, inputs))
 
 
-def is_clean(alt_file: AltFile) -> bool:
-    """Whether there is nothing to say about a file: no error and no warning."""
+def is_clean(alt_file: AltFile, *, inputs: Mapping[str, Any] | None = None, may_refer: bool = True) -> bool:
+    """Whether there is nothing to say about a file: no error and no warning.
+
+    Args:
+        alt_file: the file.
+        inputs: as in `validate_alt_file`.
+        may_refer: False when it is known that no text holds a reference; then nobody looks for them.
+    """
     tasks = alt_file.tasks
     if (
         any(not text or text.isspace() for text in (alt_file.id, alt_file.title, alt_file.version))
@@ -54,7 +68,8 @@ def is_clean(alt_file: AltFile) -> bool:
             or task.__pydantic_extra__
         ):
             return False
-    return _is_sound(alt_file, TaskGraph.from_alt_file(alt_file))
+    graph = TaskGraph.from_alt_file(alt_file)
+    return _is_sound(alt_file, graph) and (not may_refer or references_are_sound(alt_file, graph, inputs))
 
 
 def _is_sound(alt_file: AltFile, graph: TaskGraph) -> bool:

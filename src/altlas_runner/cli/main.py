@@ -95,8 +95,10 @@ def main() -> None:
 def _main() -> None:
     from altlas_runner.cli.convert import convert
     from altlas_runner.cli.explain import explain
+    from altlas_runner.cli.graph import graph
     from altlas_runner.cli.init import init
     from altlas_runner.cli.merge import merge
+    from altlas_runner.cli.plan import plan
     from altlas_runner.cli.run import run
     from altlas_runner.cli.schema import schema
     from altlas_runner.cli.validate import validate
@@ -104,6 +106,6 @@ def _main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a stream cannot say must not end the command
-    for command in (run, validate, explain, convert, merge, schema, init):
+    for command in (run, validate, explain, plan, graph, convert, merge, schema, init):
         cli.add_command(command)
     cli(prog_name="altlas-runner")

@@ -13,12 +13,14 @@ from typing import Any
 import click
 
 from altlas_runner.alt_file import AltFile, validate_alt_file
-from altlas_runner.cli.diagnostics import Checked, print_diagnostics
+from altlas_runner.cli.diagnostics import STDIN, Checked, print_diagnostics
+from altlas_runner.cli.inputs import read_inputs
 from altlas_runner.cli.logs import set_up_logging
 from altlas_runner.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, with_exit_codes
 from altlas_runner.cli.progress import Progress, ProgressMode
-from altlas_runner.cli.source import kept_stdin, parse_source, parser_with_schema, read_source
+from altlas_runner.cli.source import UnusableFileError, kept_stdin, parse_source, parser_with_schema, read_source
 from altlas_runner.config import LOG_LEVELS, PROTOCOLS, RunnerConfig
+from altlas_runner.errors import ConfigurationError
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.runner import Runner
@@ -29,6 +31,12 @@ __all__ = ["run"]
 @click.command()
 @click.argument("alt_file", type=click.Path(path_type=Path, readable=False, allow_dash=True))
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path, readable=False), help="Where bundles are made.")
+@click.option("--input", "inputs", metavar="NAME=VALUE", multiple=True, help="Text for ${{ inputs.NAME }}; repeatable.")
+@click.option(
+    "--input-file",
+    type=click.Path(path_type=Path, readable=False, allow_dash=True),
+    help="JSON or YAML object with values for ${{ inputs.… }}; --input wins.",
+)
 @click.option("-j", "--max-concurrency", "max_concurrent_tasks", type=click.IntRange(1), help="Attempts at one time.")
 @click.option(
     "--protocol", "ai_protocol", type=click.Choice(PROTOCOLS), help="Wire format of the AI service; local needs none."
@@ -63,6 +71,8 @@ __all__ = ["run"]
 @with_exit_codes
 def run(
     alt_file: Path,
+    inputs: tuple[str, ...],
+    input_file: Path | None,
     config_file: Path | None,
     schema: Path | None,
     seed: int | None,
@@ -77,13 +87,20 @@ def run(
     given = {name: value for name, value in settings.items() if value is not None}
     config = RunnerConfig(config_file=config_file, **given)
     set_up_logging(config.log_level)
+    if alt_file == input_file == STDIN:
+        raise ConfigurationError("only one of ALT_FILE and --input-file can be - (stdin)")
+    given_inputs = read_inputs(inputs, input_file)
     parser = parser_with_schema(schema)
     parsed = parse_source(parser, alt_file)
-    if progress != "none" and validate_alt_file(parsed):
-        warnings = Checked.read(alt_file, parser.validate(read_source(alt_file)), kept_stdin(alt_file))
-        print_diagnostics([warnings], style="concise", most=10, more=f"altlas-runner validate {alt_file}")
+    if found := validate_alt_file(parsed, given_inputs):
+        content = read_source(alt_file)
+        checked = Checked.read(alt_file, parser.validate(content, given_inputs), kept_stdin(alt_file))
+        if any(diagnostic.severity == "error" for diagnostic in found):
+            raise UnusableFileError(checked)
+        if progress != "none":
+            print_diagnostics([checked], style="concise", most=10, more=f"altlas-runner validate {alt_file}")
     runner = Runner(config)
-    last_file, interrupted = asyncio.run(_execute(runner, parsed, Progress(progress), seed))
+    last_file, interrupted = asyncio.run(_execute(runner, parsed, Progress(progress), seed, given_inputs))
     _print_summary(last_file, runner.bundle_path(last_file), as_json)
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)
@@ -91,7 +108,9 @@ def run(
         sys.exit(EXIT_INCOMPLETE)
 
 
-async def _execute(runner: Runner, alt_file: AltFile, progress: Progress, seed: int | None) -> tuple[LastFile, bool]:
+async def _execute(
+    runner: Runner, alt_file: AltFile, progress: Progress, seed: int | None, inputs: dict[str, Any]
+) -> tuple[LastFile, bool]:
     """Run the file; the first Ctrl-C cancels it and still writes the bundle, a second one leaves at once."""
     loop = asyncio.get_running_loop()
     interrupted = False
@@ -111,7 +130,7 @@ async def _execute(runner: Runner, alt_file: AltFile, progress: Progress, seed: 
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, interrupt, each)
     with progress.showing():
-        last_file = await runner.execute(alt_file, on_event=progress.on_event, seed=seed)
+        last_file = await runner.execute(alt_file, on_event=progress.on_event, seed=seed, inputs=inputs)
     return last_file, interrupted
 
 

@@ -32,7 +32,7 @@ def gather_last_file(
     started_at: datetime,
     completed_at: datetime,
     selection: Sequence[str] | None = None,
-    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    resolved: Mapping[str, Task] | None = None,
     redactor: Redactor | None = None,
 ) -> LastFile:
     """Make the LAST file of a run.
@@ -47,13 +47,14 @@ def gather_last_file(
         started_at: when the run began.
         completed_at: when it ended; an instant before `started_at` counts as `started_at`.
         selection: ids of the tasks that were meant to run, or None for all.
-        parameters: the resolved parameters by task id; a task that is not in it keeps those of the file.
+        resolved: tasks with their references resolved, by id; the others stand as they are in the file.
         redactor: removes configured secrets, or None when there are none.
     """
     started, ended = as_utc(started_at), max(as_utc(started_at), as_utc(completed_at))
     chosen = None if selection is None else set(selection)
     expected = [task for task in alt_file.tasks if chosen is None or task.id in chosen]
-    resolved = {task.id: (parameters or {}).get(task.id, task.parameters) for task in expected}
+    resolved = resolved or {}
+    asked = [resolved.get(task.id, task) for task in expected]
     redact = _Redaction([redactor or Redactor(()), Redactor(_secrets_of(alt_file, resolved.values()))])
 
     results = [redact.result(result) for result in _in_file_order(alt_file.tasks, task_results)]
@@ -65,7 +66,7 @@ def gather_last_file(
         "versions": {"altlas_runner": __version__, "python": platform.python_version(), "last_format": FORMAT_VERSION},
         "selection": None if selection is None else list(selection),
         "tasks": [
-            write_task_note(task, redact.text(task.description), redact.value(resolved[task.id])) for task in expected
+            write_task_note(task, redact.text(task.description), redact.value(task.parameters)) for task in asked
         ],
         "warnings": [],
     }
@@ -102,10 +103,10 @@ def _in_file_order(tasks: Sequence[Task], task_results: Iterable[TaskResult]) ->
     return [*ordered, *by_id.values()]
 
 
-def _secrets_of(alt_file: AltFile, resolved: Iterable[Mapping[str, Any] | None]) -> set[str]:
-    """The texts under key-like names anywhere in the file, and in the parameters as they were resolved."""
-    places: list[Any] = [alt_file.metadata, alt_file.model_extra, *resolved]
-    for task in alt_file.tasks:
+def _secrets_of(alt_file: AltFile, resolved: Iterable[Task]) -> set[str]:
+    """The texts under key-like names anywhere in the file, and in the tasks that were resolved."""
+    places: list[Any] = [alt_file.metadata, alt_file.model_extra]
+    for task in (*alt_file.tasks, *resolved):
         places += (task.parameters, task.model_extra)
     return secrets_in([as_json_value(place) for place in places if place])
 

@@ -8,7 +8,7 @@ import logging
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from altlas_runner.last_file.bundle import REPORT_NAME, bundle_directory, prepare_directory, write_bundle
 from altlas_runner.last_file.gather import gather_last_file
@@ -19,7 +19,7 @@ from altlas_runner.last_file.report import render_report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from altlas_runner.alt_file import AltFile
+    from altlas_runner.alt_file import AltFile, Task
     from altlas_runner.last_file.models import LastFile
     from altlas_runner.redaction import Redactor
     from altlas_runner.results import TaskResult
@@ -81,7 +81,7 @@ class LastFileGenerator:
         started_at: datetime | None = None,
         completed_at: datetime | None = None,
         selection: Sequence[str] | None = None,
-        parameters: Mapping[str, Mapping[str, Any]] | None = None,
+        resolved: Mapping[str, Task] | None = None,
         redactor: Redactor | None = None,
     ) -> LastFile:
         """Gather a LAST file and write its bundle `<output_dir>/<last id>/`.
@@ -96,7 +96,8 @@ class LastFileGenerator:
             completed_at: when the run ended; the latest end of a task when None.
             selection: ids of the tasks that were meant to run, or None for all. A run is a success only when each of
                 them completed.
-            parameters: the resolved parameters by task id; other tasks show those of the ALT file.
+            resolved: tasks with their references resolved, by id (`TaskManager.resolved_tasks`); the others are shown
+                as they stand in the ALT file.
             redactor: removes configured secrets from everything that is written.
 
         Returns:
@@ -118,7 +119,7 @@ class LastFileGenerator:
             started_at=started,
             completed_at=ended,
             selection=selection,
-            parameters=parameters,
+            resolved=resolved,
             redactor=redactor,
         )
         others = self._graph_files(last_file) if self._graphs else {}

@@ -18,8 +18,8 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from altlas_runner.alt_file import AltFile, TaskGraph, validate_alt_file
-from altlas_runner.errors import AltValidationError
+from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
+from altlas_runner.errors import AltValidationError, ReferenceNotFoundError
 from altlas_runner.execution import (
     Executor,
     Outcome,
@@ -43,6 +43,7 @@ from altlas_runner.task_manager.signals import (
     StopAttempt,
     Tick,
 )
+from altlas_runner.task_manager.substitution import Substitution
 
 __all__ = ["TaskManager", "new_run_id"]
 
@@ -68,9 +69,10 @@ class TaskManager:
         run_id: the id of the run; None makes a new one.
         seed: of the jitter between attempts; the same seed gives the same waits.
         stop_grace_seconds: how long an attempt may take to stop after its deadline or a cancel.
+        inputs: the values that references to inputs stand for, by name; any JSON.
 
     Raises:
-        AltValidationError: the file has errors; the same diagnostics as from the parser.
+        AltValidationError: the file has errors, or refers to an input that is not given.
 
     Example:
         >>> results = await TaskManager(alt_file, client, max_concurrency=8).run()  # doctest: +SKIP
@@ -86,19 +88,22 @@ class TaskManager:
         run_id: str | None = None,
         seed: int | None = None,
         stop_grace_seconds: float = 5.0,
+        inputs: Mapping[str, Any] | None = None,
     ) -> None:
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError(f"max_concurrency must be 1 or more, not {max_concurrency}")
-        diagnostics = validate_alt_file(alt_file)
+        inputs = inputs or {}
+        diagnostics = validate_alt_file(alt_file, inputs)
         if any(diagnostic.severity == "error" for diagnostic in diagnostics):
             raise AltValidationError(diagnostics)
         self.run_id = run_id or new_run_id()
-        self._alt_file = alt_file
         self._executor = executor
         self._max_concurrency = max_concurrency or os.cpu_count() or 1
         self._on_event = on_event
         policy = executor.retry_policy if isinstance(executor, RetryingExecutor) else RetryPolicy()
-        self._plan = plan_run(alt_file, TaskGraph.from_alt_file(alt_file), policy.max_retries)
+        graph = TaskGraph.from_alt_file(alt_file)
+        self._plan = plan_run(alt_file, graph, policy.max_retries)
+        self._substitution = Substitution(alt_file, graph, inputs)
         self._policy = policy
         self._random = Random(seed)  # noqa: S311  jitter, not a secret
         self._stop_grace_seconds = stop_grace_seconds
@@ -121,6 +126,11 @@ class TaskManager:
         if self._scheduler is None:
             return dict.fromkeys(self._plan.ids, TaskStatus.PENDING)
         return dict(zip(self._plan.ids, self._scheduler.statuses, strict=True))
+
+    @property
+    def resolved_tasks(self) -> dict[str, Task]:
+        """The tasks that hold references, by id, as the executor got them; those that never began are absent."""
+        return {self._plan.ids[index]: task for index, task in self._substitution.resolved.items()}
 
     def cancel(self, reason: str = "the run was cancelled") -> None:
         """End the run: running attempts are told to stop, everything else is cancelled.
@@ -258,6 +268,8 @@ class TaskManager:
                 return AttemptEnded(task, outcome)
             text = f"the executor returned {type(outcome).__name__} instead of an Outcome"
             return AttemptEnded(task, Outcome.failed("EXECUTOR_ERROR", text))
+        except ReferenceNotFoundError as error:
+            return AttemptEnded(task, Outcome.failed(error.code, str(error)))
         except asyncio.CancelledError:
             if self._closing:
                 raise
@@ -279,7 +291,7 @@ class TaskManager:
         dependencies = self._plan.dependencies[task]
         previous = scheduler.attempts_of(task)
         attempt = TaskAttempt(
-            self._alt_file.tasks[task],
+            self._substitution.task(task, scheduler.results),
             len(previous) + 1,
             self._run_info,
             previous,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from altlas_runner.alt_file import AltFile, Priority, TaskGraph
+from altlas_runner.alt_file import AltFile, TaskGraph
+from altlas_runner.alt_file.planning import starting_order
 from altlas_runner.retrying import LONGEST_SECONDS
 
 __all__ = ["RunPlan", "plan_run"]
-
-_RANK = {Priority.CRITICAL: 0, Priority.HIGH: 1, Priority.MEDIUM: 2, Priority.LOW: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,7 @@ def plan_run(alt_file: AltFile, graph: TaskGraph, default_retries: int) -> RunPl
         default_retries: for tasks whose `retry_count` is null.
     """
     tasks = alt_file.tasks
-    own = alt_file.priority or Priority.MEDIUM
-    ranks = [_RANK[task.priority or own] for task in tasks]
-    by_order = sorted(range(len(tasks)), key=ranks.__getitem__)  # stable: file order within a priority
+    by_order = starting_order(alt_file)
     order = [0] * len(tasks)
     for place, index in enumerate(by_order):
         order[index] = place

@@ -12,7 +12,7 @@ from altlas_runner.statuses import TaskStatus
 if TYPE_CHECKING:
     from altlas_runner.last_file.models import LastFile
 
-__all__ = ["dot_text"]
+__all__ = ["dot_text", "dot_text_of_plan"]
 
 _LABEL_LENGTH = 48
 _TOOLTIP_LENGTH = 400
@@ -37,25 +37,38 @@ def dot_text(last_file: LastFile) -> str:
     """
     graph = RunGraph.from_last_file(last_file)
     counts = Counter(graph.statuses)
-    lines = [
-        "digraph run {",
-        '  graph [rankdir=TB, size="60,60", nodesep=0.35, ranksep=0.5, fontname="Helvetica", fontsize=14, labelloc=t,',
-        f"         label={_quoted(shortened(last_file.title, 120))}];",
-        '  node [shape=box, fontname="Helvetica", fontsize=11, margin="0.16,0.08", fontcolor="#1b1f24"];',
-        '  edge [color="#7a8594", arrowsize=0.7];',
-        "  subgraph cluster_legend {",
-        '    label="legend"; fontsize=10; color="#c5ccd5"; style=rounded;',
-    ]
-    lines += [
+    legend = ["  subgraph cluster_legend {", '    label="legend"; fontsize=10; color="#c5ccd5"; style=rounded;']
+    legend += [
         f"    legend_{status} [{_look(status)}, fontsize=10, label={_quoted(f'{status}: {counts[status]}')}];"
         for status in _LOOKS
         if counts[status]
     ]
-    lines.append("  }")
+    tasks = []
     for task, (task_id, status) in enumerate(zip(graph.task_ids, graph.statuses, strict=True)):
         label = _quoted(shortened(task_id, _LABEL_LENGTH) + "\n" + status)
         tooltip = _quoted(f"{shortened(task_id, _TOOLTIP_LENGTH)}: {status}")
-        lines.append(f"  n{task} [{_look(status)}, label={label}, tooltip={tooltip}];")
+        tasks.append(f"  n{task} [{_look(status)}, label={label}, tooltip={tooltip}];")
+    return _digraph(graph, last_file.title, [*legend, "  }", *tasks])
+
+
+def dot_text_of_plan(graph: RunGraph, title: str) -> str:
+    """The graph of a file that has not run: the same without statuses and legend."""
+    tasks = ['  node [fillcolor="#eef3fa", color="#1f5fae", style="rounded,filled"];']
+    for task, task_id in enumerate(graph.task_ids):
+        label, tooltip = (_quoted(shortened(task_id, length)) for length in (_LABEL_LENGTH, _TOOLTIP_LENGTH))
+        tasks.append(f"  n{task} [label={label}, tooltip={tooltip}];")
+    return _digraph(graph, title, tasks)
+
+
+def _digraph(graph: RunGraph, title: str, tasks: list[str]) -> str:
+    lines = [
+        "digraph run {",
+        '  graph [rankdir=TB, size="60,60", nodesep=0.35, ranksep=0.5, fontname="Helvetica", fontsize=14, labelloc=t,',
+        f"         label={_quoted(shortened(title, 120))}];",
+        '  node [shape=box, fontname="Helvetica", fontsize=11, margin="0.16,0.08", fontcolor="#1b1f24"];',
+        '  edge [color="#7a8594", arrowsize=0.7];',
+        *tasks,
+    ]
     for task, dependencies in enumerate(graph.dependencies):
         lines += [f"  n{dependency} -> n{task};" for dependency in dependencies]
     lines.append("}\n")

@@ -1,14 +1,16 @@
-"""The tasks of a run and their dependencies as integers, read from a LAST file alone."""
+"""The tasks of a run and their dependencies as integers: of one that ended, or of one to come."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from altlas_runner.alt_file import TaskGraph
 from altlas_runner.last_file.task_notes import read_task_notes
 from altlas_runner.statuses import TaskStatus
 
 if TYPE_CHECKING:
+    from altlas_runner.alt_file import AltFile
     from altlas_runner.last_file.models import LastFile
 
 __all__ = ["RunGraph"]
@@ -42,6 +44,12 @@ class RunGraph:
             for task_id in task_ids
         ]
         return cls(task_ids, [status_of.get(task_id, TaskStatus.PENDING) for task_id in task_ids], dependencies)
+
+    @classmethod
+    def from_alt_file(cls, alt_file: AltFile) -> RunGraph:
+        """The graph of a file that has not run: every task is pending."""
+        graph = TaskGraph.from_alt_file(alt_file)
+        return cls(list(graph.ids), [TaskStatus.PENDING] * len(graph.ids), list(map(list, graph.dependencies)))
 
     @property
     def dependency_count(self) -> int:

@@ -30,8 +30,21 @@ _MARGIN = 8
 _LABEL_COLUMNS = 19
 _Point = tuple[float, float]
 
+_STANDALONE_LOOK = """<style>
+.graph { background: #ffffff; }
+.edge { fill: none; stroke: #7a8594; stroke-width: 1.25; }
+.graph marker path { fill: #7a8594; }
+.box rect { fill: #eef3fa; stroke: #1f5fae; stroke-width: 1.25; }
+.box use { fill: none; stroke: #1f5fae; stroke-width: 1.6; }
+.box text { fill: #1b1f24; font: 12px/1 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+.box .caption { fill: #4b5563; font: 11px/1 system-ui, Helvetica, "DejaVu Sans", sans-serif; }
+</style>
+<symbol id="i-pending" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6.6"/></symbol>"""
 
-def render_svg(graph: RunGraph, *, captions: Sequence[str], links: Sequence[str | None]) -> str | None:
+
+def render_svg(
+    graph: RunGraph, *, captions: Sequence[str], links: Sequence[str | None], standalone: bool = False
+) -> str | None:
     """Draw the graph, downwards or to the right, whichever is narrower.
 
     The look (colours, fonts) is that of the page's style sheet: each box has the class of its status, and the symbols
@@ -41,6 +54,7 @@ def render_svg(graph: RunGraph, *, captions: Sequence[str], links: Sequence[str 
         graph: what to draw.
         captions: the second line of each box.
         links: what each box links to, or None.
+        standalone: whether the picture is a file of its own, of a run to come; it brings its own look then.
 
     Returns:
         An `<svg>` element, or None when the graph is empty, or too large to be read.
@@ -51,13 +65,15 @@ def render_svg(graph: RunGraph, *, captions: Sequence[str], links: Sequence[str 
     edges = [drawing.edge(dependency, task) for task, found in enumerate(graph.dependencies) for dependency in found]
     boxes = [drawing.box(task, captions[task], links[task]) for task in range(len(graph.task_ids))]
     label = f"Dependency graph of {len(graph.task_ids)} tasks"
+    namespace = 'xmlns="http://www.w3.org/2000/svg" ' if standalone else ""
     size = f'width="{_number(drawing.width)}" height="{_number(drawing.height)}"'
     view_box = f'viewBox="0 0 {_number(drawing.width)} {_number(drawing.height)}"'
     return "\n".join(
         [
-            f'<svg class="graph" role="group" aria-label="{label}" {size} {view_box}>',
+            f'<svg {namespace}class="graph" role="group" aria-label="{label}" {size} {view_box}>',
             '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
             'orient="auto"><path d="M0 0.5 8 4 0 7.5z"/></marker></defs>',
+            *([_STANDALONE_LOOK] if standalone else []),
             *edges,
             *boxes,
             "</svg>",

@@ -1,0 +1,188 @@
+"""Can every output reference of a file be resolved? What is wrong with them, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from altlas_runner.alt_file.ancestry import independent_pairs
+from altlas_runner.alt_file.diagnostics import Found, Path, found_at, quoted
+from altlas_runner.alt_file.graph import TaskGraph
+from altlas_runner.alt_file.models import AltFile
+from altlas_runner.alt_file.references import MARK, Reference, holds_references, parse_template
+from altlas_runner.alt_file.resolving import look_up
+from altlas_runner.alt_file.spelling import Spelling
+from altlas_runner.errors import ReferenceNotFoundError
+
+__all__ = ["explain_references", "inputs_of", "references_are_sound", "referring_tasks"]
+
+_Texts = tuple[int, str | None, Any, Any]
+"""Of a task: its index, its id, its description and its parameters."""
+
+
+def explain_references(tasks: list[Any], inputs: Mapping[str, Any] | None) -> list[Found]:
+    """What is wrong with the references of these tasks, which are plain JSON values; wrong types are passed over.
+
+    Args:
+        tasks: as they stand in the document.
+        inputs: the values given to the run; None when they are not known yet.
+    """
+    shaped = [task if isinstance(task, dict) else {} for task in tasks]
+    rows: list[_Texts] = [
+        (index, task.get("id"), task.get("description"), task.get("parameters")) for index, task in enumerate(shaped)
+    ]
+    rows = [row for row in rows if holds_references(row[2]) or holds_references(row[3])]
+    if not rows:
+        return []
+    graph = TaskGraph.from_names(
+        [_name(task.get("id")) for task in shaped], [_dependencies_of(task) for task in shaped]
+    )
+    return _Check(graph, inputs).problems(rows)
+
+
+def references_are_sound(alt_file: AltFile, graph: TaskGraph, inputs: Mapping[str, Any] | None) -> bool:
+    """Whether there is nothing to say about the references of a file.
+
+    Args:
+        alt_file: the file, without other errors.
+        graph: its graph.
+        inputs: the values given to the run; None when they are not known yet.
+    """
+    rows = [
+        (index, task.id, task.description, task.parameters)
+        for index, task in ((index, alt_file.tasks[index]) for index in referring_tasks(alt_file))
+    ]
+    return not rows or not _Check(graph, inputs).problems(rows)
+
+
+def referring_tasks(alt_file: AltFile) -> list[int]:
+    """The indices of the tasks with a text that must be resolved before they run."""
+    return [
+        index
+        for index, task in enumerate(alt_file.tasks)
+        if MARK in task.description or (task.parameters and holds_references(task.parameters))
+    ]
+
+
+def inputs_of(alt_file: AltFile) -> list[str]:
+    """The names of the inputs that the tasks of a file refer to, in order of their first use."""
+    names: dict[str, None] = {}
+    for index in referring_tasks(alt_file):
+        task = alt_file.tasks[index]
+        for _, text in _texts_in(index, task.description, task.parameters):
+            names.update((part.name, None) for part in parse_template(text).references if part.root == "inputs")
+    return list(names)
+
+
+@dataclass(slots=True)
+class _Check:
+    """One look at the references of a file."""
+
+    graph: TaskGraph
+    inputs: Mapping[str, Any] | None
+    found: list[Found] = field(default_factory=list)
+    _far: list[tuple[Path, str | None, int, int]] = field(default_factory=list)
+    _ids: Spelling | None = None
+    _given: Spelling | None = None
+
+    def problems(self, rows: Iterable[_Texts]) -> list[Found]:
+        for index, task_id, description, parameters in rows:
+            task_id = task_id if isinstance(task_id, str) else None
+            for path, text in _texts_in(index, description, parameters):
+                self._text(path, text, index, task_id)
+        independent = independent_pairs(self.graph, ((task, other) for _, _, task, other in self._far))
+        backwards = independent_pairs(self.graph, ((other, task) for task, other in independent))
+        for path, task_id, task, other in self._far:
+            if (task, other) in independent:
+                self._independent(path, task_id, task, other, is_dependent=(other, task) not in backwards)
+        return self.found
+
+    def _text(self, path: Path, text: str, index: int, task_id: str | None) -> None:
+        template = parse_template(text)
+        for problem in template.problems:
+            message = f"the reference {quoted(problem.source)} {problem.reason}"
+            self._add(path, "ALT025", message, task_id, problem.help)
+        seen: set[Any] = set()
+        for reference in template.references:
+            if reference.root == "inputs":
+                self._input(path, reference, index, task_id, seen)
+            elif reference.name not in seen:
+                seen.add(reference.name)
+                self._output(path, reference.name, index, task_id)
+
+    def _output(self, path: Path, name: str, index: int, task_id: str | None) -> None:
+        other = self.graph.index_of.get(name)
+        if name == task_id:
+            message = f"{_named(index, task_id)} refers to its own output, which is not there before it has run"
+            self._add(path, "ALT024", message, task_id, "refer to a task that runs before it")
+        elif other is None:
+            message = f"{_named(index, task_id)} refers to the output of {quoted(name)}, which is not in this file"
+            self._ids = self._ids or Spelling(name for name in self.graph.index_of if name.strip())
+            self._add(path, "ALT024", message, task_id, self._ids.help(name))
+        elif other not in self.graph.dependencies[index]:
+            self._far.append((path, task_id, index, other))
+
+    def _independent(self, path: Path, task_id: str | None, task: int, other: int, *, is_dependent: bool) -> None:
+        name = quoted(self.graph.ids[other])
+        message = f"{_named(task, task_id)} refers to the output of {name}, but does not depend on it"
+        help_text = f"add {name} to the dependencies of {_named(task, task_id)}"
+        if is_dependent:
+            message = f"{_named(task, task_id)} refers to the output of {name}, which runs after it"
+            help_text = f"{name} depends on {_named(task, task_id)}: one of the two cannot need the other"
+        self._add(path, "ALT024", message, task_id, help_text)
+
+    def _input(self, path: Path, reference: Reference, index: int, task_id: str | None, seen: set[Any]) -> None:
+        if self.inputs is None or (reference.name, reference.path) in seen:
+            return
+        seen.add((reference.name, reference.path))
+        if reference.name not in self.inputs:
+            message = f"{_named(index, task_id)} refers to the input {quoted(reference.name)}, which was not given"
+            self._given = self._given or Spelling(self.inputs)
+            how = f"give it with --input {quoted(reference.name)[1:-1]}=…, or in the inputs of a program"
+            self._add(path, "ALT026", message, task_id, self._given.help(reference.name) or how)
+            return
+        try:
+            look_up(reference, {}, self.inputs)
+        except ReferenceNotFoundError as error:
+            self._add(path, "ALT026", str(error), task_id, "give an input of the shape that the file refers to")
+
+    def _add(self, path: Path, code: str, message: str, task_id: str | None, help_text: str | None) -> None:
+        self.found.append(found_at(path, code, message, task_id=task_id, help=help_text))
+
+
+def _texts_in(index: int, description: Any, parameters: Any) -> Iterator[tuple[Path, str]]:
+    """The texts of a task that must be resolved, each with its path."""
+    waiting: list[tuple[Path, Any]] = [
+        (("tasks", index, "parameters"), parameters),
+        (("tasks", index, "description"), description),
+    ]
+    seen = set()
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str):
+            if MARK in value:
+                yield path, value
+        elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+            seen.add(id(value))  # a value made by a program may contain itself
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                if MARK in item if isinstance(item, str) else isinstance(item, (dict, list, tuple)):
+                    waiting.append(((*path, key), item))
+
+
+def _name(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _dependencies_of(task: dict[str, Any]) -> list[str]:
+    """The names of dependencies; empty ones name nobody, although the nameless have to be called something."""
+    dependencies = task.get("dependencies")
+    return (
+        [name for name in dependencies if isinstance(name, str) and name.strip()]
+        if isinstance(dependencies, list)
+        else []
+    )
+
+
+def _named(index: int, task_id: str | None) -> str:
+    return f"tasks[{index}]" if task_id is None or not task_id.strip() else f"task {quoted(task_id)}"
