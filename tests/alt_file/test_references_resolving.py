@@ -17,13 +17,13 @@ from altlas_runner.testing import json_values
 OUTPUTS = {"fetch": {"items": [{"name": "tea"}, {"name": "coffee"}], "total": 2, "": None}, "my id": "plain"}
 
 
-@given(json_values)
+@given(json_values())
 def test_a_single_reference_takes_the_value_with_its_type(value: Any) -> None:
     found = resolve("${{ tasks.a.output }}", {"a": value}, {})
     assert found is value
 
 
-@given(json_values)
+@given(json_values())
 def test_inside_a_text_values_stand_as_text(value: Any) -> None:
     found = resolve("<${{ inputs.a }}>", {}, {"a": value})
     assert found.startswith("<")
@@ -37,7 +37,7 @@ def test_a_description_stays_a_text() -> None:
     assert resolve_text("${{ inputs.text }}", {}, {"text": "plain"}) == "plain"
 
 
-@given(json_values)
+@given(json_values())
 def test_values_without_references_stay_as_they_are(value: Any) -> None:
     def escaped(item: Any) -> Any:
         if isinstance(item, dict):
@@ -49,7 +49,7 @@ def test_values_without_references_stay_as_they_are(value: Any) -> None:
     assert resolve(escaped(value), {}, {}) == value
 
 
-@given(json_values, st.data())
+@given(json_values(), st.data())
 def test_a_path_leads_to_the_value_behind_it(value: Any, data: st.DataObject) -> None:
     path, target = "", value
     while isinstance(target, (dict, list)) and target and data.draw(st.booleans()):
