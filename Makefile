@@ -20,10 +20,10 @@ test: venv system model lint ## every check, in at most 15 minutes on two cores
 	$(BIN)/python -m pytest
 
 test-fast: venv ## unit and property tests, under a minute
-	$(BIN)/python -m pytest -m "not slow and not nightly"
+	ALTLAS_EXAMPLES=fast $(BIN)/python -m pytest -m "not slow"
 
 test-nightly: venv system model lint ## the long checks in full
-	ALTLAS_NIGHTLY=1 $(BIN)/python -m pytest
+	ALTLAS_EXAMPLES=nightly $(BIN)/python -m pytest
 
 lint: venv ## style, types, layers
 	$(BIN)/python -m ruff check .

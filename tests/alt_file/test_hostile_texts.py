@@ -43,9 +43,9 @@ START = around("%").index("%") + 1  # the column of the value
         ('{"a":' * 100_000, AltFormatError, "ALT306", (1, 1006)),
         (around("[" * 300 + "]" * 300), AltFormatError, "ALT306", (1, START + 197)),
         (around("1" * 5000), AltFormatError, "ALT306", (1, START + 4301)),
-        ("null", AltFormatError, "ALT303", (None, None)),
-        ("[]", AltFormatError, "ALT303", (None, None)),
-        ("5", AltFormatError, "ALT303", (None, None)),
+        ("null", AltFormatError, "ALT303", (1, 1)),
+        ("[]", AltFormatError, "ALT303", (1, 1)),
+        (" 5", AltFormatError, "ALT303", (1, 2)),
     ],
 )
 def test_a_text_that_cannot_be_read_gives_one_diagnostic_with_its_place(

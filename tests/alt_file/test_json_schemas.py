@@ -117,7 +117,8 @@ def test_every_violation_of_a_given_schema_is_reported_with_its_path() -> None:
         ("ALT305", "/tasks/0/id"),
     ]
     assert parser.validate(text) == caught.value.diagnostics
-    assert parser.validate(AltParser().parse_from_string(text)) == caught.value.diagnostics
+    without_text = parser.validate(AltParser().parse_from_string(text))
+    assert [(d.path, d.line) for d in without_text] == [(d.path, None) for d in caught.value.diagnostics]
     with pytest.raises(AltSchemaError):
         parser.with_strict_validation(False).parse_from_string(text)
 

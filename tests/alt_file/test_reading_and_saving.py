@@ -74,7 +74,7 @@ def test_a_lenient_parser_lets_errors_of_meaning_pass_and_validate_still_names_t
     text = json.dumps(document(task("a", "b"), task("b", "a")))
     alt_file = LENIENT.parse_from_string(text)
     assert [each.id for each in alt_file.tasks] == ["a", "b"]
-    assert LENIENT.validate(alt_file) == LENIENT.validate(text)
+    assert [d.path for d in LENIENT.validate(alt_file)] == [d.path for d in LENIENT.validate(text)]
     assert [d.code for d in LENIENT.validate(text)] == ["ALT023"]
 
 

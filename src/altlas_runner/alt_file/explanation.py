@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from altlas_runner.alt_file.diagnostics import Found, Path, found_at, json_pointer, quoted
+from altlas_runner.alt_file.diagnostics import Found, Path, Related, found_at, json_pointer, quoted
 from altlas_runner.alt_file.graph import TaskGraph
 from altlas_runner.alt_file.models import AltFile, Task
 from altlas_runner.alt_file.reference_checks import explain_references
@@ -133,7 +133,9 @@ def _task_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[
     elif task_id is not None and names.first[task_id] != index:
         first = json_pointer(("tasks", names.first[task_id], "id"))
         message = f"task id {quoted(task_id)} is used again; the first task with it is at {first}"
-        yield found_at((*at, "id"), "ALT011", message, task_id=task_id, help="give one of the two another id")
+        related = (Related(first, "the first task with this id"),)
+        help_text = "give one of the two another id"
+        yield found_at((*at, "id"), "ALT011", message, task_id=task_id, help=help_text, related=related)
     if _is_empty(task.get("description")):
         help_text = "say what the AI service is asked to do"
         message = f"the description of {named} is empty"
@@ -184,7 +186,12 @@ def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Ite
             yield found_at(at, "ALT022", message, task_id=task_id, help="take this dependency out")
         elif name not in names.first:
             message = f"{named} depends on {quoted(name)}, which is not in this file"
-            yield found_at(at, "ALT021", message, task_id=task_id, help=names.spelling.help(name))
+            meant = names.spelling.suggestion(name)
+            related: tuple[Related, ...] = ()
+            if meant is not None:
+                related = (Related(json_pointer(("tasks", names.first[meant], "id")), "a task with a similar id"),)
+            help_text = names.spelling.help(name)
+            yield found_at(at, "ALT021", message, task_id=task_id, help=help_text, related=related)
         seen.add(name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,10 +28,11 @@ from altlas_runner.alt_file.json_text import (
 )
 from altlas_runner.alt_file.merging import merge
 from altlas_runner.alt_file.models import AltFile
+from altlas_runner.alt_file.positions import with_positions
 from altlas_runner.alt_file.references import may_hold_references
 from altlas_runner.alt_file.schema_check import SchemaCheck
 from altlas_runner.alt_file.segmentation import Segmentation, is_segmentation
-from altlas_runner.alt_file.validator import is_clean
+from altlas_runner.alt_file.validator import is_sound
 from altlas_runner.alt_file.wrong_types import explain_wrong_types
 from altlas_runner.alt_file.yaml_text import YamlError, read_yaml
 from altlas_runner.atomic_file import write_atomically
@@ -46,6 +48,7 @@ from altlas_runner.errors import (
 __all__ = ["AltParser"]
 
 _YAML_SUFFIXES = (".yaml", ".yml")
+_YAML_BEGINNING = re.compile(rb"(?:\s|#[^\n]*\n|%[^\n]*\n|---[ \t]*\n)*[A-Za-z_\"'][^\n:]*:(?:\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,10 @@ class AltParser:
             AltIoError: it cannot be read.
             AltParseError: as `parse_from_string`.
         """
-        return self._parse(self._read(path))
+        return self._parse(*self._read(path))
 
     def parse_from_string(self, text: str | bytes, *, is_yaml: bool = False) -> AltFile:
-        """Read JSON text, or YAML text when told so.
+        """Read JSON text, or YAML text: when told so, or when no JSON document begins as it does.
 
         Raises:
             AltJsonError: it is not JSON.
@@ -105,29 +108,34 @@ class AltParser:
             AltValidationError: it has errors of meaning, and the parser is strict.
         """
         content = _as_bytes(text)
-        return self._parse(_yaml_as_json(content) if is_yaml else content)
+        is_yaml = is_yaml or _looks_like_yaml(content)
+        return self._parse(_yaml_as_json(content) if is_yaml else content, content if is_yaml else None)
 
     def validate(
         self, alt_file_or_text: AltFile | str | bytes | Path, inputs: Mapping[str, Any] | None = None
     ) -> list[Diagnostic]:
         """Everything that is wrong or doubtful in a file or its text, in the order of position; empty when it is fine.
 
-        A `Path` is read as by `parse_from_path`; a str is text. In a text keys that stand twice are found as well. This
-        never raises for anything that a file can hold.
+        A `Path` is read as by `parse_from_path`; a str is text, JSON or YAML. In a text keys that stand twice are found
+        as well, and every diagnostic has its line and column. This never raises for anything that a file can hold.
 
         References to inputs are looked at when `inputs` are given.
         """
         try:
+            yaml: bytes | None = None
             if isinstance(alt_file_or_text, AltFile):
                 content = _as_json(alt_file_or_text)
             elif isinstance(alt_file_or_text, Path):
-                content = self._read(alt_file_or_text)
+                content, yaml = self._read(alt_file_or_text)
             else:
                 content = _as_bytes(alt_file_or_text)
+                if _looks_like_yaml(content):
+                    content, yaml = _yaml_as_json(content), content
             document, found = self._problems(content, _wrong_types(content), inputs)
         except AltParseError as error:
             return error.diagnostics
-        return sort_by_position(document, [*found, *duplicate_keys(content)])
+        diagnostics = sort_by_position(document, [*found, *duplicate_keys(content)])
+        return diagnostics if isinstance(alt_file_or_text, AltFile) else _positioned(diagnostics, content, yaml)
 
     def save_to_path(self, alt_file: AltFile, path: str | os.PathLike[str]) -> None:
         """Write a file as JSON, whole or not at all: exactly the fields that were set, unknown ones included.
@@ -155,19 +163,21 @@ class AltParser:
         """
         return merge(files, title, new_id=str(uuid4()), created_at=datetime.now(UTC))
 
-    def _read(self, path: str | os.PathLike[str]) -> bytes:
-        """The JSON text of a file, whichever way it is written."""
+    def _read(self, path: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:
+        """The JSON text of a file, and its YAML text where that is how it is written."""
         place = self._place(path)
         try:
             content = place.read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise _io_error("read", place, error) from error
-        return _yaml_as_json(content) if place.suffix.lower() in _YAML_SUFFIXES else content
+        if place.suffix.lower() in _YAML_SUFFIXES:
+            return _yaml_as_json(content), content
+        return content, None
 
     def _place(self, path: str | os.PathLike[str]) -> Path:
         return Path(path) if self.default_dir is None else self.default_dir / path
 
-    def _parse(self, content: bytes) -> AltFile:
+    def _parse(self, content: bytes, yaml: bytes | None) -> AltFile:
         with _collector_paused():
             wrong_types = None
             try:
@@ -176,14 +186,14 @@ class AltParser:
                 wrong_types = error
             else:
                 is_plain = self.schema_check is None and not may_hold_numbers_out_of_range(content)
-                if is_plain and is_clean(alt_file, may_refer=may_hold_references(content)):
+                if is_plain and is_sound(alt_file, may_refer=may_hold_references(content)):
                     return alt_file
             document, found = self._problems(content, wrong_types)
             diagnostics = sort_by_position(document, found)
         codes = {diagnostic.code for diagnostic in diagnostics if diagnostic.severity == "error"}
         if not any(self.strict_validation or code.startswith("ALT3") for code in codes):
             return Segmentation(document).to_alt_file() if is_segmentation(document) else alt_file
-        raise _error_class(codes)(diagnostics) from wrong_types
+        raise _error_class(codes)(_positioned(diagnostics, content, yaml)) from wrong_types
 
     def _problems(
         self, content: bytes, wrong_types: ValidationError | None, inputs: Mapping[str, Any] | None = None
@@ -212,6 +222,18 @@ def _wrong_types(content: bytes) -> ValidationError | None:
     except ValidationError as error:
         return error
     return None
+
+
+def _positioned(diagnostics: list[Diagnostic], content: bytes, yaml: bytes | None) -> list[Diagnostic]:
+    """The diagnostics with their places in the text as it is written: this JSON, or this YAML."""
+    if not diagnostics:
+        return []
+    return with_positions(diagnostics, (content if yaml is None else yaml).decode(), is_yaml=yaml is not None)
+
+
+def _looks_like_yaml(content: bytes) -> bool:
+    """Whether no JSON document begins like this, but a mapping of YAML might."""
+    return bool(_YAML_BEGINNING.match(content))
 
 
 def _error_class(codes: set[str]) -> type[AltParseError]:

@@ -15,7 +15,7 @@ from altlas_runner.alt_file.graph import TaskGraph
 from altlas_runner.alt_file.models import AltFile
 from altlas_runner.alt_file.reference_checks import references_are_sound
 
-__all__ = ["is_clean", "validate_alt_file"]
+__all__ = ["is_clean", "is_sound", "validate_alt_file"]
 
 
 def validate_alt_file(alt_file: AltFile, inputs: Mapping[str, Any] | None = None) -> list[Diagnostic]:
@@ -69,10 +69,34 @@ def is_clean(alt_file: AltFile, *, inputs: Mapping[str, Any] | None = None, may_
         ):
             return False
     graph = TaskGraph.from_alt_file(alt_file)
-    return _is_sound(alt_file, graph) and (not may_refer or references_are_sound(alt_file, graph, inputs))
+    return _edges_are_clean(alt_file, graph) and (not may_refer or references_are_sound(alt_file, graph, inputs))
 
 
-def _is_sound(alt_file: AltFile, graph: TaskGraph) -> bool:
+def is_sound(alt_file: AltFile, *, may_refer: bool = True) -> bool:
+    """Whether a file has no error; it may have warnings. What a parse of a good file costs beyond reading it.
+
+    Args:
+        alt_file: the file.
+        may_refer: as in `is_clean`.
+    """
+    if any(not text or text.isspace() for text in (alt_file.id, alt_file.title, alt_file.version)):
+        return False
+    for task in alt_file.tasks:
+        task_id, description = task.id, task.description
+        if not task_id or not description or task_id.isspace() or description.isspace():
+            return False
+    graph = TaskGraph.from_alt_file(alt_file)
+    if len(graph.index_of) != len(graph.ids) or len(graph.order) != len(graph.ids):
+        return False
+    for task, row in zip(alt_file.tasks, graph.dependencies, strict=True):
+        listed = task.dependencies
+        # One that is no edge is missing from the row, and so is a repeated one, which is only a warning.
+        if listed and len(row) != len(listed) and len(row) != len(set(listed)):
+            return False
+    return not may_refer or references_are_sound(alt_file, graph, None)
+
+
+def _edges_are_clean(alt_file: AltFile, graph: TaskGraph) -> bool:
     """Whether ids are unique, every listed dependency is an edge, no task is isolated and nothing runs in circles."""
     if len(graph.index_of) != len(graph.ids):
         return False

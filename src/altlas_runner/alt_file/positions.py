@@ -1,0 +1,195 @@
+"""Where in a text a value stands: JSON pointers become lines and columns.
+
+Asked only when there is something to report, so files without problems pay nothing. In JSON the standard library's
+scanner jumps over every value that nobody asked for, at the speed of C.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from json import JSONDecoder
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from typing import Any
+
+from altlas_runner.alt_file.diagnostics import Diagnostic, Related
+
+__all__ = ["with_positions"]
+
+_AT_KEY = frozenset({"ALT110", "ALT111"})
+"""These are about the key, not about the value behind it."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_skip_value: Any = JSONDecoder(strict=False, parse_int=str, parse_float=str).scan_once  # type: ignore[attr-defined]
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """A value whose place is wanted, or on the way to one; places are (line, column), counted from 1."""
+
+    inside: dict[str, _Wanted] = field(default_factory=dict)
+    value: Any = None
+    key: Any = None
+
+    def within(self, step: str) -> _Wanted:
+        return self.inside.setdefault(step, _Wanted())
+
+
+def with_positions(diagnostics: Iterable[Diagnostic], text: str, *, is_yaml: bool) -> list[Diagnostic]:
+    """The diagnostics with line and column of their paths in this text; those that have them keep them.
+
+    A path that is not in the text (a part of something that an alias of YAML repeats) gets the nearest place around it.
+    """
+    found = list(diagnostics)
+    root = _Wanted()
+    for diagnostic in found:
+        for path in (diagnostic.path, *(place.path for place in diagnostic.related)):
+            wanted = root
+            for step in _steps(path):
+                wanted = wanted.within(step)
+    try:
+        (_in_yaml if is_yaml else _in_json)(text, root)
+    except (ValueError, StopIteration, IndexError, RecursionError):  # no such text: its diagnostics say where it breaks
+        return found
+    return [_placed(diagnostic, root) for diagnostic in found]
+
+
+def _placed(diagnostic: Diagnostic, root: _Wanted) -> Diagnostic:
+    if diagnostic.line is None:
+        line, column = _place(root, diagnostic.path, diagnostic.code in _AT_KEY)
+        diagnostic = replace(diagnostic, line=line, column=column)
+    related = tuple(_placed_related(place, root) for place in diagnostic.related)
+    return replace(diagnostic, related=related) if related else diagnostic
+
+
+def _placed_related(place: Related, root: _Wanted) -> Related:
+    if place.line is not None:
+        return place
+    line, column = _place(root, place.path, False)
+    return replace(place, line=line, column=column)
+
+
+def _place(root: _Wanted, path: str, at_key: bool) -> tuple[int | None, int | None]:
+    wanted, place = root, root.value
+    for step in _steps(path):
+        wanted = wanted.inside[step]
+        place = (wanted.key if at_key else wanted.value) or wanted.value or place
+    return place or (None, None)
+
+
+def _steps(pointer: str) -> list[str]:
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+
+
+# -- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def _in_json(text: str, root: _Wanted) -> None:
+    offsets: dict[int, list[tuple[_Wanted, bool]]] = {}
+    _read(text, _SPACE.match(text, 1 if text.startswith("\ufeff") else 0).end(), root, offsets)  # type: ignore[union-attr]
+    line, line_start, seen = 1, 0, 0
+    for offset in sorted(offsets):
+        newlines = text.count("\n", seen, offset)
+        if newlines:
+            line += newlines
+            line_start = text.rindex("\n", seen, offset) + 1
+        seen = offset
+        for wanted, is_key in offsets[offset]:
+            if is_key:
+                wanted.key = (line, offset - line_start + 1)
+            else:
+                wanted.value = (line, offset - line_start + 1)
+
+
+def _read(text: str, at: int, wanted: _Wanted, offsets: dict[int, list[tuple[_Wanted, bool]]]) -> int:
+    """Note where the value at `at` and what is wanted inside it begin; returns where it ends.
+
+    It calls itself only as deep as paths reach, which the parser's limit on depth bounds.
+    """
+    offsets.setdefault(at, []).append((wanted, False))
+    opening = text[at]
+    if not wanted.inside or opening not in "{[":
+        end: int = _skip_value(text, at)[1]
+        return end
+    space = _SPACE.match
+    end = space(text, at + 1).end()  # type: ignore[union-attr]
+    index = 0
+    while text[end] not in "}]":
+        step, key_at = str(index), None
+        if opening == "{":
+            key_at = end
+            step, end = scanstring(text, end + 1, False)
+            end = space(text, space(text, end).end() + 1).end()  # type: ignore[union-attr]
+        inside = wanted.inside.get(step)
+        if inside is None:
+            end = _skip_value(text, end)[1]
+        else:
+            if key_at is not None:
+                offsets.setdefault(key_at, []).append((inside, True))
+            end = _read(text, end, inside, offsets)
+        end = space(text, end).end()  # type: ignore[union-attr]
+        if text[end] == ",":
+            end = space(text, end + 1).end()  # type: ignore[union-attr]
+        index += 1
+    return end + 1
+
+
+# -- YAML ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Level:
+    """A collection of YAML that is being read; `wanted` is None where nothing inside is wanted."""
+
+    is_mapping: bool
+    wanted: _Wanted | None
+    step: str | None = None
+    index: int = 0
+
+    def value_wanted(self) -> _Wanted | None:
+        step = self.step if self.is_mapping else str(self.index)
+        return None if self.wanted is None or step is None else self.wanted.inside.get(step)
+
+    def value_ended(self) -> None:
+        self.step = None
+        self.index += 1
+
+
+def _in_yaml(text: str, root: _Wanted) -> None:
+    import yaml
+
+    levels: list[_Level] = []
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(event, yaml.CollectionEndEvent):
+                levels.pop()
+                if levels:
+                    levels[-1].value_ended()
+            elif isinstance(event, yaml.NodeEvent):
+                mark: Any = event.start_mark
+                _take(
+                    event, (mark.line + 1, mark.column + 1), levels, root, isinstance(event, yaml.CollectionStartEvent)
+                )
+                if isinstance(event, yaml.MappingStartEvent):
+                    levels[-1].is_mapping = True
+    except yaml.YAMLError:
+        return
+
+
+def _take(event: Any, place: tuple[int, int], levels: list[_Level], root: _Wanted, opens: bool) -> None:
+    """Note the place of a key or of the beginning of a value."""
+    level = levels[-1] if levels else None
+    if level is not None and level.is_mapping and level.step is None:
+        level.step = getattr(event, "value", "") or ""
+        wanted = level.value_wanted()
+        if wanted is not None:
+            wanted.key = place
+        return
+    wanted = root if level is None else level.value_wanted()
+    if wanted is not None:
+        wanted.value = place
+    if opens:
+        levels.append(_Level(False, wanted))
+    elif level is not None:
+        level.value_ended()
