@@ -20,13 +20,7 @@ from uuid import uuid4
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
 from altlas_runner.errors import AltValidationError, ReferenceNotFoundError
-from altlas_runner.execution import (
-    Executor,
-    Outcome,
-    RetryingExecutor,
-    RunInfo,
-    TaskAttempt,
-)
+from altlas_runner.execution import Executor, Outcome, RetryingExecutor, RunInfo, TaskAttempt
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.statuses import TaskStatus

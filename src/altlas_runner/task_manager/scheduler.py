@@ -46,13 +46,8 @@ WAITING: Final = 3
 STOPPING: Final = 4
 ENDED: Final = 5
 _STATE_NAMES = ("blocked", "ready", "running", "waiting", "stopping", "ended")
-_STATUS_OF = (
-    TaskStatus.PENDING,
-    TaskStatus.PENDING,
-    TaskStatus.RUNNING,
-    TaskStatus.PENDING,
-    TaskStatus.RUNNING,
-)
+_PENDING, _RUNNING = TaskStatus.PENDING, TaskStatus.RUNNING
+_STATUS_OF = (_PENDING, _PENDING, _RUNNING, _PENDING, _RUNNING)
 
 _NO_EVENTS: list[Event] = []
 _WAIT_OVER, _DEADLINE, _GRACE_OVER = range(3)
