@@ -66,12 +66,21 @@ class _Names:
             if task_id is not None:
                 self.first.setdefault(task_id, index)
             self.depended_on.update(name for name in _dependencies_of(task) if name != task_id)
+        self._known = {name for name in self.first if not _is_empty(name)}
         self._spelling: Spelling | None = None
+
+    def are_sound(self, dependencies: list[Any], task_id: str | None) -> bool:
+        """Whether there is nothing to say about these dependencies: the quick look at most of a large file."""
+        try:
+            distinct = set(dependencies)
+        except TypeError:  # a dependency that is no string
+            return False
+        return len(distinct) == len(dependencies) and task_id not in distinct and distinct <= self._known
 
     @property
     def spelling(self) -> Spelling:
         if self._spelling is None:
-            self._spelling = Spelling(name for name in self.first if not _is_empty(name))
+            self._spelling = Spelling(self._known)
         return self._spelling
 
 
@@ -99,6 +108,8 @@ def _is_isolated(task: dict[str, Any], task_id: str, names: _Names) -> bool:
 
 def unknown_fields(at: Path, fields: dict[str, Any], known: Spelling, task_id: str | None = None) -> Iterator[Found]:
     """A warning for each field of an object that has no meaning there."""
+    if known.has_all(fields):
+        return
     for name in fields:
         if name not in known:
             message = f"unknown field {quoted(name)}; it is kept and has no effect"
@@ -123,10 +134,13 @@ def _root_problems(document: dict[str, Any]) -> Iterator[Found]:
     yield from unknown_fields((), document, _FILE_FIELDS)
 
 
+def _named(index: int, task_id: str | None) -> str:
+    return f"tasks[{index}]" if task_id is None or _is_empty(task_id) else f"task {quoted(task_id)}"
+
+
 def _task_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[Found]:
     at: Path = ("tasks", index)
     task_id = _id_of(task)
-    named = f"tasks[{index}]" if task_id is None or _is_empty(task_id) else f"task {quoted(task_id)}"
     if task_id is not None and _is_empty(task_id):
         message = f"the id of tasks[{index}] is empty"
         yield found_at((*at, "id"), "ALT010", message, task_id=task_id, help="give the task an id of its own")
@@ -138,28 +152,28 @@ def _task_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[
         yield found_at((*at, "id"), "ALT011", message, task_id=task_id, help=help_text, related=related)
     if _is_empty(task.get("description")):
         help_text = "say what the AI service is asked to do"
-        message = f"the description of {named} is empty"
+        message = f"the description of {_named(index, task_id)} is empty"
         yield found_at((*at, "description"), "ALT012", message, task_id=task_id, help=help_text)
 
     timeout = task.get("timeout_seconds")
     if _is_zero(timeout):
-        message = f"{named} has a timeout of zero seconds: it ends before it starts"
+        message = f"{_named(index, task_id)} has a timeout of zero seconds: it ends before it starts"
         help_text = "leave timeout_seconds out for no deadline"
         yield found_at((*at, "timeout_seconds"), "ALT102", message, task_id=task_id, help=help_text)
     elif type(timeout) is int and timeout > MANY_SECONDS:
-        message = f"{named} has a timeout of more than {MANY_SECONDS:,} seconds (two hours)"
+        message = f"{_named(index, task_id)} has a timeout of more than {MANY_SECONDS:,} seconds (two hours)"
         help_text = "timeout_seconds counts seconds, not milliseconds"
         yield found_at((*at, "timeout_seconds"), "ALT103", message, task_id=task_id, help=help_text)
     retries = task.get("retry_count")
     if type(retries) is int and MANY_RETRIES < retries <= _MOST_RETRIES:
-        message = f"{named} is retried up to {retries} times"
+        message = f"{_named(index, task_id)} is retried up to {retries} times"
         help_text = f"more than {MANY_RETRIES} retries seldom help"
         yield found_at((*at, "retry_count"), "ALT104", message, task_id=task_id, help=help_text)
     if names.several and task_id is not None and _is_isolated(task, task_id, names):
-        message = f"{named} is isolated: it depends on no task and no task depends on it"
+        message = f"{_named(index, task_id)} is isolated: it depends on no task and no task depends on it"
         yield found_at(at, "ALT105", message, task_id=task_id, help="fine, unless a dependency was forgotten")
     if task.get("parameters") == {}:
-        message = f"the parameters of {named} are empty"
+        message = f"the parameters of {_named(index, task_id)} are empty"
         yield found_at((*at, "parameters"), "ALT106", message, task_id=task_id, help="leave them out")
     yield from unknown_fields(at, task, _TASK_FIELDS, task_id)
 
@@ -169,23 +183,24 @@ def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Ite
     if not isinstance(dependencies, list):
         return
     task_id = _id_of(task)
-    named = f"tasks[{index}]" if task_id is None or _is_empty(task_id) else f"task {quoted(task_id)}"
+    if names.are_sound(dependencies, task_id):
+        return
     seen: set[str] = set()
     for place, name in enumerate(dependencies):
         at: Path = ("tasks", index, "dependencies", place)
         if not isinstance(name, str):
             continue
         if _is_empty(name):
-            message = f"a dependency of {named} is empty"
+            message = f"a dependency of {_named(index, task_id)} is empty"
             yield found_at(at, "ALT020", message, task_id=task_id, help="name a task, or take it out")
         elif name in seen:
-            message = f"{named} lists {quoted(name)} more than once among its dependencies"
+            message = f"{_named(index, task_id)} lists {quoted(name)} more than once among its dependencies"
             yield found_at(at, "ALT109", message, task_id=task_id, help="once is enough")
         elif name == task_id:
-            message = f"{named} depends on itself and could never start"
+            message = f"{_named(index, task_id)} depends on itself and could never start"
             yield found_at(at, "ALT022", message, task_id=task_id, help="take this dependency out")
         elif name not in names.first:
-            message = f"{named} depends on {quoted(name)}, which is not in this file"
+            message = f"{_named(index, task_id)} depends on {quoted(name)}, which is not in this file"
             meant = names.spelling.suggestion(name)
             related: tuple[Related, ...] = ()
             if meant is not None:

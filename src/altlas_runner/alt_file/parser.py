@@ -204,7 +204,7 @@ class AltParser:
         except ValueError as error:
             problem = syntax_problem(content)
             raise _error_class({problem.code})([problem]) from error
-        found = list(numbers_out_of_range(document))
+        found = list(numbers_out_of_range(document)) if may_hold_numbers_out_of_range(content) else []
         if is_segmentation(document):
             found += Segmentation(document).problems()
         else:

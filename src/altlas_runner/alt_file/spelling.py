@@ -31,6 +31,10 @@ class Spelling:
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
+    def has_all(self, names: Iterable[str]) -> bool:
+        """Whether every one of these names exists."""
+        return self._names.issuperset(names)
+
     def suggestion(self, wrong: str) -> str | None:
         """The existing name closest to this one, or None when none is close."""
         if wrong not in self._answers and len(wrong) <= _LONGEST_NAME and len(self._answers) < _MOST_SEARCHES:
