@@ -3,6 +3,7 @@
 from altlas_runner.alt_file.diagnostics import Diagnostic, Related
 from altlas_runner.alt_file.graph import TaskGraph
 from altlas_runner.alt_file.json_schema import alt_file_schema
+from altlas_runner.alt_file.limits import Limits
 from altlas_runner.alt_file.models import AltFile, AltMode, Priority, Task
 from altlas_runner.alt_file.parser import AltParser
 from altlas_runner.alt_file.sample import create_sample_alt_file
@@ -14,6 +15,7 @@ __all__ = [
     "AltMode",
     "AltParser",
     "Diagnostic",
+    "Limits",
     "Priority",
     "Related",
     "Task",

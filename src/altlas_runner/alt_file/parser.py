@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from altlas_runner.alt_file.json_text import (
     read_json,
     syntax_problem,
 )
+from altlas_runner.alt_file.limits import Limits
 from altlas_runner.alt_file.merging import merge
 from altlas_runner.alt_file.models import AltFile
 from altlas_runner.alt_file.positions import with_positions
@@ -61,6 +62,7 @@ class AltParser:
         default_dir: where relative paths are looked up; None is the current directory.
         strict_validation: whether errors of meaning (such as a circular dependency) raise. Wrong types always do.
         schema_check: a JSON Schema that files must satisfy as well, or None.
+        limits: how large files may be.
 
     Example:
         >>> alt = AltParser().parse_from_string('{"id": "f", "title": "t", "tasks": [{"id": "a", "description": "d"}]}')
@@ -71,6 +73,7 @@ class AltParser:
     default_dir: Path | None = None
     strict_validation: bool = True
     schema_check: SchemaCheck | None = None
+    limits: Limits = field(default_factory=Limits)
 
     def with_schema(self, schema: Mapping[str, Any] | str | os.PathLike[str]) -> AltParser:
         """A parser that also checks documents, as they are written, against a JSON Schema or the file of one.
@@ -88,6 +91,10 @@ class AltParser:
     def with_strict_validation(self, strict: bool) -> AltParser:
         """A parser that raises on errors of meaning, or does not; running such a file is refused later."""
         return replace(self, strict_validation=strict)
+
+    def with_limits(self, limits: Limits) -> AltParser:
+        """A parser that refuses larger files than these limits allow (ALT306)."""
+        return replace(self, limits=limits)
 
     def parse_from_path(self, path: str | os.PathLike[str]) -> AltFile:
         """Read a file: YAML when its name ends in .yaml or .yml, else JSON.
@@ -108,6 +115,7 @@ class AltParser:
             AltValidationError: it has errors of meaning, and the parser is strict.
         """
         content = _as_bytes(text)
+        self._check_size(content)
         is_yaml = is_yaml or _looks_like_yaml(content)
         return self._parse(_yaml_as_json(content) if is_yaml else content, content if is_yaml else None)
 
@@ -129,6 +137,7 @@ class AltParser:
                 content, yaml = self._read(alt_file_or_text)
             else:
                 content = _as_bytes(alt_file_or_text)
+                self._check_size(content)
                 if _looks_like_yaml(content):
                     content, yaml = _yaml_as_json(content), content
             document, found = self._problems(content, _wrong_types(content), inputs)
@@ -167,12 +176,19 @@ class AltParser:
         """The JSON text of a file, and its YAML text where that is how it is written."""
         place = self._place(path)
         try:
-            content = place.read_bytes()
+            with place.open("rb") as file:
+                content = file.read(self.limits.size_bytes + 1)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise _io_error("read", place, error) from error
+        self._check_size(content)
         if place.suffix.lower() in _YAML_SUFFIXES:
             return _yaml_as_json(content), content
         return content, None
+
+    def _check_size(self, content: bytes) -> None:
+        problem = self.limits.size_problem(len(content))
+        if problem is not None:
+            raise AltFormatError([problem])
 
     def _place(self, path: str | os.PathLike[str]) -> Path:
         return Path(path) if self.default_dir is None else self.default_dir / path
@@ -185,6 +201,9 @@ class AltParser:
             except ValidationError as error:
                 wrong_types = error
             else:
+                too_many = self.limits.count_problems(alt_file)
+                if too_many:
+                    raise AltFormatError(_positioned(too_many, content, yaml))
                 is_plain = self.schema_check is None and not may_hold_numbers_out_of_range(content)
                 if is_plain and is_sound(alt_file, may_refer=may_hold_references(content)):
                     return alt_file

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from altlas_runner.alt_file import AltFile, AltParser
+from altlas_runner.alt_file import AltFile, AltParser, Limits
 from altlas_runner.cli.diagnostics import STDIN, Checked
 from altlas_runner.errors import AltParseError, ConfigurationError
 
@@ -64,7 +64,7 @@ def kept_stdin(alt_file: Path) -> bytes | None:
     if _KEPT not in kept:
         if sys.stdin is None:  # closed by whoever started the command
             raise ConfigurationError("there is no stdin to read from")
-        kept[_KEPT] = sys.stdin.buffer.read()
+        kept[_KEPT] = sys.stdin.buffer.read(Limits().size_bytes + 1)
     content: bytes = kept[_KEPT]
     return content
 
