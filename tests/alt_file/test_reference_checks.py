@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from altlas_runner import AltFile, AltParser, AltValidationError, Diagnostic, validate_alt_file
 from altlas_runner.alt_file import TaskGraph, ancestry
 from altlas_runner.alt_file.ancestry import independent_pairs
+from altlas_runner.alt_file.diagnostics import Related
 from altlas_runner.alt_file.reference_checks import inputs_of, referring_tasks
 from tests.alt_file.alt_documents import Document, document, task, validated
 
@@ -43,6 +44,7 @@ def test_a_task_that_is_no_dependency_is_named_with_what_to_add() -> None:
     assert problem.path == "/tasks/3/parameters/list/1"
     assert problem.message == 'task "d" refers to the output of "c", but does not depend on it'
     assert problem.help == 'add "c" to the dependencies of task "d"'
+    assert problem.related == (Related("/tasks/3/dependencies", '"c" is missing here'),)
 
 
 def test_a_task_that_runs_later_cannot_simply_be_added() -> None:
@@ -63,6 +65,7 @@ def test_a_misspelt_task_is_suggested() -> None:
     )
     assert problem.message == 'task "b" refers to the output of "sumarize", which is not in this file'
     assert problem.help == 'did you mean "summarize"?'
+    assert problem.related == (Related("/tasks/0/id", "a task with a similar id"),)
 
 
 def test_malformed_references_are_reported_where_they_stand() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from altlas_runner.alt_file.ancestry import independent_pairs
-from altlas_runner.alt_file.diagnostics import Found, Path, found_at, quoted
+from altlas_runner.alt_file.diagnostics import Found, Path, Related, found_at, json_pointer, quoted
 from altlas_runner.alt_file.graph import TaskGraph
 from altlas_runner.alt_file.models import AltFile
 from altlas_runner.alt_file.references import MARK, Reference, holds_references, parse_template
@@ -119,7 +119,9 @@ class _Check:
         elif other is None:
             message = f"{_named(index, task_id)} refers to the output of {quoted(name)}, which is not in this file"
             self._ids = self._ids or Spelling(name for name in self.graph.index_of if name.strip())
-            self._add(path, "ALT024", message, task_id, self._ids.help(name))
+            similar = self._ids.suggestion(name)
+            place = None if similar is None else ("tasks", self.graph.index_of[similar], "id")
+            self._add(path, "ALT024", message, task_id, self._ids.help(name), place, "a task with a similar id")
         elif other not in self.graph.dependencies[index]:
             self._far.append((path, task_id, index, other))
 
@@ -127,10 +129,12 @@ class _Check:
         name = quoted(self.graph.ids[other])
         message = f"{_named(task, task_id)} refers to the output of {name}, but does not depend on it"
         help_text = f"add {name} to the dependencies of {_named(task, task_id)}"
+        place: Path | None = ("tasks", task, "dependencies") if self.graph.dependencies[task] else None
         if is_dependent:
+            place = None
             message = f"{_named(task, task_id)} refers to the output of {name}, which runs after it"
             help_text = f"{name} depends on {_named(task, task_id)}: one of the two cannot need the other"
-        self._add(path, "ALT024", message, task_id, help_text)
+        self._add(path, "ALT024", message, task_id, help_text, place, f"{name} is missing here")
 
     def _input(self, path: Path, reference: Reference, index: int, task_id: str | None, seen: set[Any]) -> None:
         if self.inputs is None or (reference.name, reference.path) in seen:
@@ -139,7 +143,7 @@ class _Check:
         if reference.name not in self.inputs:
             message = f"{_named(index, task_id)} refers to the input {quoted(reference.name)}, which was not given"
             self._given = self._given or Spelling(self.inputs)
-            how = f"give it with --input {quoted(reference.name)[1:-1]}=…, or in the inputs of a program"
+            how = f"give it with --input {quoted(reference.name)[1:-1]}=…, or with inputs={{…}} in Python"
             self._add(path, "ALT026", message, task_id, self._given.help(reference.name) or how)
             return
         try:
@@ -147,8 +151,18 @@ class _Check:
         except ReferenceNotFoundError as error:
             self._add(path, "ALT026", str(error), task_id, "give an input of the shape that the file refers to")
 
-    def _add(self, path: Path, code: str, message: str, task_id: str | None, help_text: str | None) -> None:
-        self.found.append(found_at(path, code, message, task_id=task_id, help=help_text))
+    def _add(
+        self,
+        path: Path,
+        code: str,
+        message: str,
+        task_id: str | None,
+        help_text: str | None,
+        second: Path | None = None,
+        second_message: str = "",
+    ) -> None:
+        related = () if second is None else (Related(json_pointer(second), second_message),)
+        self.found.append(found_at(path, code, message, task_id=task_id, help=help_text, related=related))
 
 
 def _texts_in(index: int, description: Any, parameters: Any) -> Iterator[tuple[Path, str]]:
