@@ -44,7 +44,7 @@ def test_a_task_that_is_no_dependency_is_named_with_what_to_add() -> None:
     assert problem.path == "/tasks/3/parameters/list/1"
     assert problem.message == 'task "d" refers to the output of "c", but does not depend on it'
     assert problem.help == 'add "c" to the dependencies of task "d"'
-    assert problem.related == (Related("/tasks/3/dependencies", '"c" is missing here'),)
+    assert problem.related == (Related("/tasks/3/dependencies", '"c" is missing here', 1, 251),)
 
 
 def test_a_task_that_runs_later_cannot_simply_be_added() -> None:
@@ -65,7 +65,7 @@ def test_a_misspelt_task_is_suggested() -> None:
     )
     assert problem.message == 'task "b" refers to the output of "sumarize", which is not in this file'
     assert problem.help == 'did you mean "summarize"?'
-    assert problem.related == (Related("/tasks/0/id", "a task with a similar id"),)
+    assert problem.related == (Related("/tasks/0/id", "a task with a similar id", 1, 49),)
 
 
 def test_malformed_references_are_reported_where_they_stand() -> None:
