@@ -78,7 +78,7 @@ class TaskAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended. Made by `Outcome.completed` or `Outcome.failed`.
+    """How an attempt ended. Made by `Outcome.completed`, `Outcome.failed` or `Outcome.held`.
 
     Attributes:
         ok: whether the attempt completed.
@@ -89,6 +89,7 @@ class Outcome:
         error: the reason in words, free of secrets (failed).
         retry: whether another attempt may help (failed).
         retry_after: seconds that the service asked to wait at least (failed), or None.
+        not_before: instant on the event loop's clock at which the executor has room for this task (held), or None.
     """
 
     ok: bool
@@ -99,6 +100,7 @@ class Outcome:
     error: str | None = None
     retry: Retry = "no"
     retry_after: float | None = None
+    not_before: float | None = None
 
     @classmethod
     def completed(
@@ -119,6 +121,18 @@ class Outcome:
     ) -> Outcome:
         """The attempt failed; `retry` says whether another one may help."""
         return cls(False, None, (), usage, error_code, error, retry, retry_after)
+
+    @classmethod
+    def held(cls, not_before: float, reason: str) -> Outcome:
+        """Nothing was tried: a limit of the executor leaves no room before an instant of the event loop's clock.
+
+        The task waits without a slot and comes again then. That counts as no attempt; its deadline goes on.
+
+        Args:
+            not_before: the instant.
+            reason: a code such as RATE_LIMIT, shown while the task waits.
+        """
+        return cls(False, error_code=reason, not_before=not_before)
 
 
 @runtime_checkable

@@ -62,11 +62,30 @@ class Estimate:
     known: int
 
 
-def starting_order(alt_file: AltFile) -> list[int]:
-    """The tasks by priority (their own, else the file's, else medium), then by their place in the file."""
+def starting_order(alt_file: AltFile, graph: TaskGraph | None = None) -> list[int]:
+    """The tasks by priority (their own, else the file's, else medium), then by their place in the file.
+
+    Args:
+        alt_file: a valid file.
+        graph: given, equals in priority are ordered by the longest chain of tasks that begins with them, the longest
+            first: in seconds where `parameters.runtime_seconds` says any, else by the number of tasks.
+    """
     default = alt_file.priority or Priority.MEDIUM
     ranks = [_RANKS[task.priority or default] for task in alt_file.tasks]
-    return sorted(range(len(ranks)), key=ranks.__getitem__)
+    if graph is None:
+        return sorted(range(len(ranks)), key=ranks.__getitem__)
+    ahead = _seconds_ahead(graph, stated_seconds(alt_file))
+    return sorted(range(len(ranks)), key=lambda task: (ranks[task], -ahead[task]))
+
+
+def _seconds_ahead(graph: TaskGraph, seconds: Sequence[float | None]) -> list[float]:
+    """For each task how long the longest chain takes that begins with it; a task of unknown length takes their mean."""
+    known = [each for each in seconds if each is not None]
+    mean = math.fsum(known) / len(known) if any(known) else 1.0
+    ahead = [mean if each is None else each for each in seconds]
+    for task in reversed(graph.order):
+        ahead[task] += max((ahead[dependent] for dependent in graph.dependents[task]), default=0.0)
+    return ahead
 
 
 def shape_of(alt_file: AltFile, graph: TaskGraph) -> RunShape:

@@ -17,6 +17,8 @@ __all__ = [
     "AttemptFailed",
     "Event",
     "RunFinished",
+    "RunPaused",
+    "RunResumed",
     "RunStarted",
     "TaskFinished",
     "TaskProgress",
@@ -100,6 +102,22 @@ class TaskFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class RunPaused:
+    """Nothing further starts until the run is resumed; attempts that run go on."""
+
+    at: datetime
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    """Attempts may start again."""
+
+    at: datetime
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """Every task is terminal. `completed` of `task_count` tasks completed."""
 
@@ -109,7 +127,18 @@ class RunFinished:
     completed: int
 
 
-Event = RunStarted | TaskReady | TaskStarted | TaskProgress | AttemptFailed | TaskWaiting | TaskFinished | RunFinished
+Event = (
+    RunStarted
+    | RunPaused
+    | RunResumed
+    | TaskReady
+    | TaskStarted
+    | TaskProgress
+    | AttemptFailed
+    | TaskWaiting
+    | TaskFinished
+    | RunFinished
+)
 
 
 def without_secrets(event: Event, redactor: Redactor) -> Event:

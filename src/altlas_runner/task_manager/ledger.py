@@ -19,6 +19,8 @@ from altlas_runner.task_manager.events import (
     AttemptFailed,
     Event,
     RunFinished,
+    RunPaused,
+    RunResumed,
     RunStarted,
     TaskFinished,
     TaskReady,
@@ -28,7 +30,8 @@ from altlas_runner.task_manager.events import (
 
 __all__ = ["Ledger"]
 
-_NEVER = -inf
+NEVER = -inf
+"""The instant of what has not happened."""
 
 
 class _FirstTry(TaskResult):
@@ -70,6 +73,8 @@ class Ledger:
     Attributes:
         results: for each task its result, None until it has ended.
         unfinished: how many tasks have no result yet.
+        first_start: for each task the instant at which it first got a slot, or minus infinity.
+        observed: whether events are made.
     """
 
     def __init__(self, ids: Sequence[str], run_id: str, wall_at_zero: float, observed: bool) -> None:
@@ -77,13 +82,12 @@ class Ledger:
         self.unfinished = len(ids)
         self._ids = ids
         self._run_id = run_id
-        self._observed = observed
+        self.observed = observed
         self._events: list[Event] = []
-        self._run_finished = False
         self._wall_at_zero = wall_at_zero
-        self._first_slot: list[float] = [_NEVER] * len(ids)
-        self._attempt_start: list[float] = [_NEVER] * len(ids)
-        self._wall_instant = _NEVER
+        self.first_start: list[float] = [NEVER] * len(ids)
+        self._attempt_start: list[float] = [NEVER] * len(ids)
+        self._wall_instant = NEVER
         self._wall_time = datetime.fromtimestamp(0, UTC)
         self._attempts: dict[int, list[Attempt]] = {}
         self._usage: dict[int, Usage] = {}
@@ -95,19 +99,26 @@ class Ledger:
             self._wall_time = datetime.fromtimestamp(self._wall_at_zero + instant, UTC)
         return self._wall_time
 
-    def take_events(self, now: float) -> list[Event]:
-        """The events since the last call, in order; the run's end is added when no task is left."""
-        if not self.unfinished and not self._run_finished:
-            self._run_finished = True
-            completed = sum(r is not None and r.status is TaskStatus.COMPLETED for r in self.results)
-            self._events.append(RunFinished(self.wall(now), self._run_id, len(self.results), completed))
+    def take_events(self) -> list[Event]:
+        """The events since the last call, in order."""
         events, self._events = self._events, []
         return events
 
     def note_run_start(self, now: float) -> None:
         """The run began."""
-        if self._observed:
+        if self.observed:
             self._events.append(RunStarted(self.wall(now), self._run_id, len(self._ids)))
+
+    def note_run_end(self, now: float) -> None:
+        """No task is left."""
+        if self.observed:
+            completed = sum(r is not None and r.status is TaskStatus.COMPLETED for r in self.results)
+            self._events.append(RunFinished(self.wall(now), self._run_id, len(self.results), completed))
+
+    def note_pause(self, paused: bool, now: float) -> None:
+        """The run was paused, or resumed."""
+        if self.observed:
+            self._events.append((RunPaused if paused else RunResumed)(self.wall(now), self._run_id))
 
     def note_ready(self, task: int, now: float) -> None:
         """The task may start as soon as there is a slot."""
@@ -115,26 +126,21 @@ class Ledger:
 
     def note_wait(self, task: int, until: float, reason: str, now: float) -> None:
         """The task waits for its next attempt."""
-        if self._observed:
+        if self.observed:
             number = len(self._attempts.get(task, ())) + 1
             self._events.append(TaskWaiting(self.wall(now), self._ids[task], number, self.wall(until), reason))
 
-    def note_slot(self, task: int, now: float) -> bool:
-        """The task got a slot for its next attempt; whether it is the first one it ever got."""
+    def note_slot(self, task: int, now: float) -> int:
+        """The task got a slot for its next attempt; the number of that attempt, counted from 1."""
         self._attempt_start[task] = now
-        if self._first_slot[task] != _NEVER:
-            return False
-        self._first_slot[task] = now
-        return True
+        if self.first_start[task] == NEVER:
+            self.first_start[task] = now
+            return 1
+        return len(self.attempts_of(task)) + 1
 
-    def note_start(self, task: int, now: float) -> None:
+    def note_start(self, task: int, number: int, now: float) -> None:
         """The attempt begins."""
-        number = len(self.attempts_of(task)) + 1
         self._events.append(TaskStarted(self.wall(now), self._ids[task], number))
-
-    def first_slot_of(self, task: int) -> float:
-        """The instant at which the task first got a slot; minus infinity when it never did."""
-        return self._first_slot[task]
 
     def complete(self, task: int, outcome: Outcome, now: float) -> None:
         """The attempt that began last completed its task."""
@@ -147,10 +153,10 @@ class Ledger:
         result.status = TaskStatus.COMPLETED
         result.output = outcome.output
         result.usage = outcome.usage
-        result.record = (self._first_slot[task], now, self._wall_at_zero)
+        result.record = (self.first_start[task], now, self._wall_at_zero)
         self.results[task] = result
         self.unfinished -= 1
-        if self._observed:
+        if self.observed:
             self._events.append(TaskFinished(self.wall(now), result.task_id, result))
 
     def note_end(
@@ -165,7 +171,7 @@ class Ledger:
         attempts.append(Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited))
         if usage is not None:
             self._add_usage(task, usage)
-        if self._observed and status is not TaskStatus.COMPLETED:
+        if self.observed and status is not TaskStatus.COMPLETED:
             ended = attempts[-1].ended_at
             self._events.append(AttemptFailed(ended, self._ids[task], len(attempts), code or "", text or ""))
         return attempts
@@ -182,25 +188,25 @@ class Ledger:
     ) -> None:
         """Make the task's result."""
         attempts = self._attempts.get(task)
-        first = self._first_slot[task]
+        first = self.first_start[task]
         result = TaskResult(
             self._ids[task],
             status,
             output,
             text,
             code,
-            0 if first == _NEVER else round((now - first) * 1000),
+            0 if first == NEVER else round((now - first) * 1000),
             len(attempts) - 1 if attempts else 0,
             None,
             metadata,
-            None if first == _NEVER else self.wall(first),
+            None if first == NEVER else self.wall(first),
             self.wall(now),
             attempts or [],
             self._usage.get(task),
         )
         self.results[task] = result
         self.unfinished -= 1
-        if self._observed:
+        if self.observed:
             self._events.append(TaskFinished(self.wall(now), result.task_id, result))
 
     def attempts_of(self, task: int) -> list[Attempt]:

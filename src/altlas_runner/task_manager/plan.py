@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from altlas_runner.alt_file import AltFile, TaskGraph
+from altlas_runner.alt_file import AltFile, Task, TaskGraph
 from altlas_runner.alt_file.planning import starting_order
+from altlas_runner.errors import ConfigurationError
 from altlas_runner.retrying import LONGEST_SECONDS
 
-__all__ = ["RunPlan", "plan_run"]
+__all__ = ["RunPlan", "Schedule", "plan_run"]
+
+Schedule = Literal["file-order", "critical-path"]
+
+_log = logging.getLogger("altlas_runner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,8 @@ class RunPlan:
         max_retries: extra attempts each task may have.
         order: for each task its place in the starting order; among ready tasks the lowest starts first.
         by_order: the task at each place (the inverse of `order`).
+        group_of: for each task the number of its concurrency group, or -1.
+        group_limits: for each group how many of its tasks may run at one time.
     """
 
     ids: Sequence[str]
@@ -33,21 +42,37 @@ class RunPlan:
     max_retries: Sequence[int]
     order: Sequence[int]
     by_order: Sequence[int]
+    group_of: Sequence[int] = ()
+    group_limits: Sequence[int] = ()
 
 
-def plan_run(alt_file: AltFile, graph: TaskGraph, default_retries: int) -> RunPlan:
+def plan_run(
+    alt_file: AltFile,
+    graph: TaskGraph,
+    default_retries: int,
+    *,
+    schedule: Schedule = "file-order",
+    concurrency_groups: Mapping[str, int] | None = None,
+) -> RunPlan:
     """Lay out a valid ALT file for the scheduler.
 
     Args:
         alt_file: the file; validated before.
         graph: its dependency graph.
         default_retries: for tasks whose `retry_count` is null.
+        schedule: who starts first among ready tasks of equal priority: the first in the file, or the one with the
+            longest chain of tasks behind it.
+        concurrency_groups: the limit of each named group; a group without one is not limited.
+
+    Raises:
+        ConfigurationError: a limit is below 1, or a task's group is no name.
     """
     tasks = alt_file.tasks
-    by_order = starting_order(alt_file)
+    by_order = starting_order(alt_file, graph if schedule == "critical-path" else None)
     order = [0] * len(tasks)
     for place, index in enumerate(by_order):
         order[index] = place
+    limits = dict(concurrency_groups or {})
     return RunPlan(
         ids=graph.ids,
         dependencies=graph.dependencies,
@@ -58,4 +83,27 @@ def plan_run(alt_file: AltFile, graph: TaskGraph, default_retries: int) -> RunPl
         max_retries=[default_retries if task.retry_count is None else task.retry_count for task in tasks],
         order=order,
         by_order=by_order,
+        group_of=_group_numbers(tasks, limits),
+        group_limits=list(limits.values()),
     )
+
+
+def _group_numbers(tasks: Sequence[Task], limits: Mapping[str, int]) -> list[int]:
+    for name, limit in limits.items():
+        if limit < 1:
+            raise ConfigurationError(f'the limit of the concurrency group "{name}" must be 1 or more, not {limit}')
+    number_of = {name: number for number, name in enumerate(limits)}
+    unlimited: set[str] = set()
+    numbers = [-1] * len(tasks)
+    for index, task in enumerate(tasks):
+        name = task.parameters.get("concurrency_group") if task.parameters else None
+        if name is None:
+            continue
+        if not isinstance(name, str):
+            raise ConfigurationError(f'task "{task.id}": parameters.concurrency_group must be a string')
+        numbers[index] = number_of.get(name, -1)
+        if name not in number_of:
+            unlimited.add(name)
+    for name in sorted(unlimited):
+        _log.warning('the concurrency group "%s" has no limit in the configuration; it is not limited', name)
+    return numbers

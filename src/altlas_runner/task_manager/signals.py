@@ -16,18 +16,23 @@ __all__ = [
     "AttemptEnded",
     "AttemptStopped",
     "CancelAsked",
+    "CancelTaskAsked",
     "Command",
+    "EndRun",
+    "PauseAsked",
+    "ResumeAsked",
     "RunBegan",
     "Signal",
     "StartAttempt",
     "StopAttempt",
     "Tick",
+    "WakeAt",
 ]
 
 
 @dataclass(slots=True)
 class RunBegan:
-    """The run begins; the first signal, given once."""
+    """The run begins; the first signal but for `CancelAsked` and `PauseAsked`, given once."""
 
 
 @dataclass(slots=True)
@@ -46,6 +51,14 @@ class AttemptStopped:
 
 
 @dataclass(slots=True)
+class CancelTaskAsked:
+    """Somebody wants this task to end now; the rest of the run goes on without it."""
+
+    task: int
+    reason: str = "the task was cancelled"
+
+
+@dataclass(slots=True)
 class CancelAsked:
     """Somebody wants the run to end now."""
 
@@ -53,15 +66,33 @@ class CancelAsked:
 
 
 @dataclass(slots=True)
+class PauseAsked:
+    """No further attempt shall start; those that run go on, and so do deadlines."""
+
+
+@dataclass(slots=True)
+class ResumeAsked:
+    """Attempts may start again."""
+
+
+@dataclass(slots=True)
 class Tick:
-    """Time has passed: waits may be over, deadlines may have passed."""
+    """The instant of the last `WakeAt` has come: waits may be over, deadlines may have passed."""
 
 
 @dataclass(slots=True)
 class StartAttempt:
-    """Make the next attempt of this task now. It holds a slot until it has ended, stopped or been abandoned."""
+    """Make the next attempt of this task now. It holds a slot until it has ended, stopped or been abandoned.
+
+    Attributes:
+        task: which one.
+        number: of the attempt, counted from 1.
+        deadline: the instant by which the task must have ended, or None.
+    """
 
     task: int
+    number: int
+    deadline: float | None
 
 
 @dataclass(slots=True)
@@ -78,5 +109,17 @@ class AbandonAttempt:
     task: int
 
 
-Signal = RunBegan | AttemptEnded | AttemptStopped | CancelAsked | Tick
-Command = StartAttempt | StopAttempt | AbandonAttempt
+@dataclass(slots=True)
+class WakeAt:
+    """Give a `Tick` at this instant; it takes the place of an earlier `WakeAt`."""
+
+    instant: float
+
+
+@dataclass(slots=True)
+class EndRun:
+    """Every task has ended; the last command."""
+
+
+Signal = RunBegan | AttemptEnded | AttemptStopped | CancelTaskAsked | CancelAsked | PauseAsked | ResumeAsked | Tick
+Command = StartAttempt | StopAttempt | AbandonAttempt | WakeAt | EndRun

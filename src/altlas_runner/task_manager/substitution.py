@@ -22,13 +22,14 @@ class Substitution:
         inputs: the values given to the run, by name.
 
     Attributes:
+        index_of: the index of each task, by id.
         resolved: by index, the tasks whose references have been resolved so far.
     """
 
     def __init__(self, alt_file: AltFile, graph: TaskGraph, inputs: Mapping[str, Any]) -> None:
         self.resolved: dict[int, Task] = {}
         self._tasks = alt_file.tasks
-        self._index_of = graph.index_of
+        self.index_of = graph.index_of
         self._inputs = inputs
         self._referring = frozenset(referring_tasks(alt_file))
 
@@ -46,7 +47,7 @@ class Substitution:
         if index not in self._referring:
             return task
         if index not in self.resolved:
-            outputs = _Outputs(self._index_of, results)
+            outputs = _Outputs(self.index_of, results)
             filled: dict[str, Any] = {"description": resolve_text(task.description, outputs, self._inputs)}
             if task.parameters:
                 filled["parameters"] = resolve(task.parameters, outputs, self._inputs)

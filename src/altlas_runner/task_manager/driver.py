@@ -1,0 +1,237 @@
+"""The driver: the only loop that performs what the scheduler commands.
+
+A few worker tasks make the attempts; each takes the next one as soon as its last one has ended. No asyncio task is made
+per ALT task, and a worker is woken only when there is an attempt for it. One timer, set by the scheduler, serves every
+wait and every deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from altlas_runner.errors import ReferenceNotFoundError
+from altlas_runner.execution import Executor, Outcome, RunInfo, TaskAttempt
+from altlas_runner.task_manager.events import Event, TaskProgress
+from altlas_runner.task_manager.ledger import Ledger
+from altlas_runner.task_manager.plan import RunPlan
+from altlas_runner.task_manager.scheduler import Scheduler
+from altlas_runner.task_manager.signals import (
+    AbandonAttempt,
+    AttemptEnded,
+    AttemptStopped,
+    RunBegan,
+    Signal,
+    StartAttempt,
+    StopAttempt,
+    Tick,
+    WakeAt,
+)
+from altlas_runner.task_manager.substitution import Substitution
+
+__all__ = ["Driver"]
+
+_log = logging.getLogger("altlas_runner")
+
+
+class Driver:
+    """Runs a scheduler to its end on the running event loop.
+
+    Args:
+        plan: the tasks.
+        scheduler: decides; new.
+        ledger: the scheduler's.
+        executor: makes the attempts.
+        substitution: gives each attempt its task, references resolved.
+        run_info: what attempts may know of the run.
+        tell: called with the events of every step, in order; None when nobody listens.
+        stop_grace_seconds: how long an attempt may take to stop when the run itself is cancelled.
+    """
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        scheduler: Scheduler,
+        ledger: Ledger,
+        executor: Executor,
+        substitution: Substitution,
+        run_info: RunInfo,
+        tell: Callable[[Iterable[Event]], None] | None,
+        stop_grace_seconds: float,
+    ) -> None:
+        self._plan = plan
+        self._scheduler = scheduler
+        self._ledger = ledger
+        self._executor = executor
+        self._substitution = substitution
+        self._run_info = run_info
+        self._tell = tell
+        self._stop_grace_seconds = stop_grace_seconds
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._idle: list[asyncio.Future[StartAttempt]] = []
+        self._worker_of: dict[int, asyncio.Task[None]] = {}
+        self._stopping: set[int] = set()
+        self._abandoned: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self, early: Sequence[Signal]) -> None:
+        """Run every task to its end, and leave nothing behind, also when this is cancelled.
+
+        Args:
+            early: what was asked for before the run began.
+        """
+        try:
+            for signal in (*early, RunBegan()):
+                self.signal(signal)
+            await self._done
+        finally:
+            await self._stop_workers()
+
+    def signal(self, signal: Signal, *, by_worker: bool = False) -> StartAttempt | None:
+        """Hand a signal to the scheduler, perform its commands, tell the events.
+
+        A worker that signals keeps the first of the new attempts for itself: it is returned.
+        """
+        commands, events = self._scheduler.step(signal, self._loop.time())
+        kept: StartAttempt | None = None
+        for command in commands:
+            kind = type(command)
+            if kind is StartAttempt:
+                if by_worker and kept is None:
+                    kept = command  # type: ignore[assignment]
+                else:
+                    self._assign(command)  # type: ignore[arg-type]
+            elif kind is WakeAt:
+                self._set_timer(command.instant)  # type: ignore[union-attr]
+            elif kind is StopAttempt:
+                self._stop(command.task)  # type: ignore[union-attr]
+            elif kind is AbandonAttempt:
+                self._abandon(command.task)  # type: ignore[union-attr]
+            elif not self._done.done():
+                self._done.set_result(None)
+        if events and self._tell is not None:
+            self._tell(events)
+        return kept
+
+    # -- commands ----------------------------------------------------------------------------------------------------
+
+    def _assign(self, command: StartAttempt) -> None:
+        """Give an attempt to an idle worker, or to a new one: never more workers than slots."""
+        if self._idle:
+            self._idle.pop().set_result(command)
+            return
+        worker = self._loop.create_task(self._work(command))
+        self._workers.add(worker)
+        worker.add_done_callback(self._on_worker_done)
+
+    def _stop(self, task: int) -> None:
+        self._stopping.add(task)
+        worker = self._worker_of.get(task)
+        if worker is not None:  # else the attempt has not begun, and will see that it must not
+            worker.cancel()
+
+    def _abandon(self, task: int) -> None:
+        worker = self._worker_of.pop(task)
+        self._abandoned.add(worker)
+        _log.warning('task "%s" did not stop in time; its attempt was abandoned', self._plan.ids[task])
+
+    def _set_timer(self, instant: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if instant is None else self._loop.call_at(instant, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if not self._done.done():
+            self.signal(Tick())
+
+    # -- workers -----------------------------------------------------------------------------------------------------
+
+    async def _work(self, start: StartAttempt) -> None:
+        worker = asyncio.current_task()
+        assert worker is not None
+        worker_of, stopping, abandoned = self._worker_of, self._stopping, self._abandoned
+        make_attempt = self._executor.attempt
+        while True:
+            task = start.task
+            signal: Signal
+            if task in stopping:
+                signal = AttemptStopped(task)
+            else:
+                worker_of[task] = worker
+                try:
+                    outcome = await make_attempt(self._task_attempt(start))
+                    signal = AttemptEnded(task, outcome if type(outcome) is Outcome else _no_outcome(outcome))
+                except (Exception, asyncio.CancelledError) as error:
+                    signal = self._signal_of(task, error)
+                worker_of.pop(task, None)
+                if self._closing or worker in abandoned:
+                    return
+                if task in stopping:
+                    while worker.cancelling():  # the stop is dealt with; the worker goes on
+                        worker.uncancel()
+            following = self.signal(signal, by_worker=True)
+            if following is None:
+                assigned: asyncio.Future[StartAttempt] = self._loop.create_future()
+                self._idle.append(assigned)
+                following = await assigned
+            start = following
+
+    def _task_attempt(self, start: StartAttempt) -> TaskAttempt:
+        task, plan, results = start.task, self._plan, self._ledger.results
+        attempt = TaskAttempt(
+            self._substitution.task(task, results),
+            start.number,
+            self._run_info,
+            self._ledger.attempts_of(task) if start.number > 1 else (),
+            {plan.ids[each]: results[each].output for each in plan.dependencies[task]},  # type: ignore[union-attr]
+            start.deadline,
+        )
+        if self._tell is not None:
+            attempt.emit = partial(self._emit, task, start.number)
+        return attempt
+
+    def _signal_of(self, task: int, error: BaseException) -> Signal:
+        """What the scheduler is told when an attempt raised."""
+        if isinstance(error, asyncio.CancelledError):
+            if task in self._stopping:
+                return AttemptStopped(task)
+            return AttemptEnded(task, Outcome.failed("EXECUTOR_ERROR", "the attempt was cancelled by its executor"))
+        if isinstance(error, ReferenceNotFoundError):
+            return AttemptEnded(task, Outcome.failed(error.code, str(error)))
+        _log.debug('task "%s": the executor raised', self._plan.ids[task], exc_info=error)
+        return AttemptEnded(task, Outcome.failed("EXECUTOR_ERROR", f"{type(error).__name__}: {error}"))
+
+    def _emit(self, task: int, number: int, kind: str, fields: Mapping[str, Any]) -> None:
+        if task not in self._worker_of or number != len(self._ledger.attempts_of(task)) + 1 or self._tell is None:
+            return  # an attempt that has ended, or was abandoned, has nothing more to say
+        now = self._ledger.wall(self._loop.time())
+        self._tell([TaskProgress(now, self._plan.ids[task], kind, fields)])
+
+    def _on_worker_done(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not worker.cancelled() and worker.exception() is not None and not self._done.done():
+            self._done.set_exception(worker.exception())  # type: ignore[arg-type]
+
+    async def _stop_workers(self) -> None:
+        """Leave nothing behind: no timer, no idle worker, no running attempt but those that refuse to stop."""
+        self._closing = True
+        self._set_timer(None)
+        stoppable = self._workers - self._abandoned
+        for worker in stoppable:
+            worker.cancel()
+        if stoppable:
+            _, unstopped = await asyncio.wait(stoppable, timeout=self._stop_grace_seconds)
+            if unstopped:
+                _log.warning("%d attempts did not stop within %g s", len(unstopped), self._stop_grace_seconds)
+
+
+def _no_outcome(answer: object) -> Outcome:
+    text = f"the executor returned {type(answer).__name__} instead of an Outcome"
+    return Outcome.failed("EXECUTOR_ERROR", text)
