@@ -23,6 +23,8 @@ from altlas_runner.task_manager.signals import (
     AbandonAttempt,
     AttemptEnded,
     AttemptStopped,
+    Command,
+    EndRun,
     RunBegan,
     Signal,
     StartAttempt,
@@ -93,33 +95,28 @@ class Driver:
         finally:
             await self._stop_workers()
 
-    def signal(self, signal: Signal, *, by_worker: bool = False) -> StartAttempt | None:
-        """Hand a signal to the scheduler, perform its commands, tell the events.
-
-        A worker that signals keeps the first of the new attempts for itself: it is returned.
-        """
+    def signal(self, signal: Signal) -> None:
+        """Hand a signal to the scheduler, perform its commands, tell the events."""
         commands, events = self._scheduler.step(signal, self._loop.time())
-        kept: StartAttempt | None = None
-        for command in commands:
-            kind = type(command)
-            if kind is StartAttempt:
-                if by_worker and kept is None:
-                    kept = command  # type: ignore[assignment]
-                else:
-                    self._assign(command)  # type: ignore[arg-type]
-            elif kind is WakeAt:
-                self._set_timer(command.instant)  # type: ignore[union-attr]
-            elif kind is StopAttempt:
-                self._stop(command.task)  # type: ignore[union-attr]
-            elif kind is AbandonAttempt:
-                self._abandon(command.task)  # type: ignore[union-attr]
-            elif not self._done.done():
-                self._done.set_result(None)
+        self._perform(commands)
         if events and self._tell is not None:
             self._tell(events)
-        return kept
 
     # -- commands ----------------------------------------------------------------------------------------------------
+
+    def _perform(self, commands: Sequence[Command]) -> None:
+        for command in commands:
+            match command:
+                case StartAttempt():
+                    self._assign(command)
+                case WakeAt(instant):
+                    self._set_timer(instant)
+                case StopAttempt(task):
+                    self._stop(task)
+                case AbandonAttempt(task):
+                    self._abandon(task)
+                case EndRun():
+                    self._done.set_result(None)
 
     def _assign(self, command: StartAttempt) -> None:
         """Give an attempt to an idle worker, or to a new one: never more workers than slots."""
@@ -157,7 +154,7 @@ class Driver:
         worker = asyncio.current_task()
         assert worker is not None
         worker_of, stopping, abandoned = self._worker_of, self._stopping, self._abandoned
-        make_attempt = self._executor.attempt
+        make_attempt, step, time = self._executor.attempt, self._scheduler.step, self._loop.time
         while True:
             task = start.task
             signal: Signal
@@ -170,13 +167,22 @@ class Driver:
                     signal = AttemptEnded(task, outcome if type(outcome) is Outcome else _no_outcome(outcome))
                 except (Exception, asyncio.CancelledError) as error:
                     signal = self._signal_of(task, error)
-                worker_of.pop(task, None)
                 if self._closing or worker in abandoned:
                     return
+                del worker_of[task]
                 if task in stopping:
                     while worker.cancelling():  # the stop is dealt with; the worker goes on
                         worker.uncancel()
-            following = self.signal(signal, by_worker=True)
+            commands, events = step(signal, time())
+            following = None
+            if commands and type(commands[0]) is StartAttempt:  # the worker keeps the first one for itself
+                following = commands[0]
+                if len(commands) > 1:
+                    self._perform(commands[1:])
+            elif commands:
+                self._perform(commands)
+            if events and self._tell is not None:
+                self._tell(events)
             if following is None:
                 assigned: asyncio.Future[StartAttempt] = self._loop.create_future()
                 self._idle.append(assigned)
@@ -184,13 +190,14 @@ class Driver:
             start = following
 
     def _task_attempt(self, start: StartAttempt) -> TaskAttempt:
-        task, plan, results = start.task, self._plan, self._ledger.results
+        task = start.task
+        ids, results = self._plan.ids, self._ledger.results
         attempt = TaskAttempt(
             self._substitution.task(task, results),
             start.number,
             self._run_info,
             self._ledger.attempts_of(task) if start.number > 1 else (),
-            {plan.ids[each]: results[each].output for each in plan.dependencies[task]},  # type: ignore[union-attr]
+            {ids[each]: results[each].output for each in self._plan.dependencies[task]},  # type: ignore[union-attr]
             start.deadline,
         )
         if self._tell is not None:

@@ -58,6 +58,8 @@ class _FirstTry(TaskResult):
         return object.__getattribute__(self, name)
 
 
+_new_first_try = _FirstTry.__new__
+_COMPLETED = TaskStatus.COMPLETED
 _DERIVED = {field.name for field in fields(TaskResult)} - {"task_id", "status", "output", "usage"}
 
 
@@ -68,12 +70,14 @@ class Ledger:
         ids: task ids in file order.
         run_id: named in the events of the run.
         wall_at_zero: POSIX seconds at instant 0 of the driver's clock.
+        attempt_start: for each task the instant at which its last attempt got its slot, or minus infinity.
         observed: whether events are wanted; without, none are made.
 
     Attributes:
         results: for each task its result, None until it has ended.
         unfinished: how many tasks have no result yet.
         first_start: for each task the instant at which it first got a slot, or minus infinity.
+        attempt_start: for each task the instant at which its last attempt got its slot, or minus infinity.
         observed: whether events are made.
     """
 
@@ -86,7 +90,7 @@ class Ledger:
         self._events: list[Event] = []
         self._wall_at_zero = wall_at_zero
         self.first_start: list[float] = [NEVER] * len(ids)
-        self._attempt_start: list[float] = [NEVER] * len(ids)
+        self.attempt_start: list[float] = [NEVER] * len(ids)
         self._wall_instant = NEVER
         self._wall_time = datetime.fromtimestamp(0, UTC)
         self._attempts: dict[int, list[Attempt]] = {}
@@ -130,14 +134,6 @@ class Ledger:
             number = len(self._attempts.get(task, ())) + 1
             self._events.append(TaskWaiting(self.wall(now), self._ids[task], number, self.wall(until), reason))
 
-    def note_slot(self, task: int, now: float) -> int:
-        """The task got a slot for its next attempt; the number of that attempt, counted from 1."""
-        self._attempt_start[task] = now
-        if self.first_start[task] == NEVER:
-            self.first_start[task] = now
-            return 1
-        return len(self.attempts_of(task)) + 1
-
     def note_start(self, task: int, number: int, now: float) -> None:
         """The attempt begins."""
         self._events.append(TaskStarted(self.wall(now), self._ids[task], number))
@@ -148,9 +144,9 @@ class Ledger:
             self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
             self.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
             return
-        result = _FirstTry.__new__(_FirstTry)
+        result = _new_first_try(_FirstTry)
         result.task_id = self._ids[task]
-        result.status = TaskStatus.COMPLETED
+        result.status = _COMPLETED
         result.output = outcome.output
         result.usage = outcome.usage
         result.record = (self.first_start[task], now, self._wall_at_zero)
@@ -166,7 +162,7 @@ class Ledger:
         attempts = self._attempts.get(task)
         if attempts is None:
             attempts = self._attempts[task] = []
-        start = self.wall(self._attempt_start[task])
+        start = self.wall(self.attempt_start[task])
         waited = round((start - attempts[-1].ended_at).total_seconds() * 1000) if attempts else 0
         attempts.append(Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited))
         if usage is not None:

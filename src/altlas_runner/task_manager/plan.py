@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph
 from altlas_runner.alt_file.planning import starting_order
@@ -96,7 +96,7 @@ def _group_numbers(tasks: Sequence[Task], limits: Mapping[str, int]) -> list[int
     unlimited: set[str] = set()
     numbers = [-1] * len(tasks)
     for index, task in enumerate(tasks):
-        name = task.parameters.get("concurrency_group") if task.parameters else None
+        name: Any = task.parameters.get("concurrency_group") if task.parameters else None
         if name is None:
             continue
         if not isinstance(name, str):

@@ -23,7 +23,7 @@ from altlas_runner.results import Usage
 from altlas_runner.retrying import RetryPolicy, decide_retry
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import Event
-from altlas_runner.task_manager.ledger import Ledger
+from altlas_runner.task_manager.ledger import NEVER, Ledger
 from altlas_runner.task_manager.plan import RunPlan
 from altlas_runner.task_manager.signals import (
     AbandonAttempt,
@@ -123,10 +123,8 @@ class Scheduler:
         commands: list[Command] = []
         self._commands = commands
         moves = _TASK_MOVES.get(type(signal))
-        if moves is not None:
-            move = moves[self._states[signal.task]]  # type: ignore[union-attr]
-        else:
-            move = _RUN_MOVES[type(signal)][self._run_state]
+        state = self._run_state if moves is None else self._states[signal.task]  # type: ignore[union-attr]
+        move = (moves or _RUN_MOVES[type(signal)])[state]
         if move is None:
             raise self._illegal(signal)
         move(self, signal, now)
@@ -222,7 +220,9 @@ class Scheduler:
 
     def _on_attempt_ended(self, signal: AttemptEnded, now: float) -> None:
         task, outcome = signal.task, signal.outcome
-        self._slots.release(task)
+        self._slots.free += 1
+        if self._slots.has_groups:
+            self._slots.leave(task)
         if outcome.ok:
             self._complete(task, outcome, now)
             return
@@ -261,7 +261,7 @@ class Scheduler:
         task, outcome = signal.task, signal.outcome
         if outcome.ok and self._stop_reason[task][0] is TaskStatus.CANCELLED:
             # A complete answer that came while the task was being cancelled is kept: it was paid for.
-            self._slots.release(task)
+            self._release_slot(task)
             self._complete(task, outcome, now)
         else:
             self._end_stopped(task, outcome.usage, now)
@@ -279,29 +279,45 @@ class Scheduler:
 
     def _make_ready(self, task: int, now: float) -> None:
         self._states[task] = READY
-        self._slots.add(task)
+        heappush(self._slots.ready, self._plan.order[task])
         if self._observed:
             self._ledger.note_ready(task, now)
 
     def _fill_slots(self, now: float) -> None:
         states, timeouts, ledger, slots = self._states, self._plan.timeouts, self._ledger, self._slots
-        while (task := slots.take()) is not None:
+        by_order, ready = self._plan.by_order, slots.ready
+        while ready and slots.free:
+            place = heappop(ready)
+            task = by_order[place]
             if states[task] != READY:  # it ended while it waited for a slot
-                slots.release(task)
                 continue
-            timeout = timeouts[task]
-            number = ledger.note_slot(task, now)
-            if timeout is not None and number == 1:
-                if timeout <= 0:
-                    slots.release(task)
-                    self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
-                    continue
-                heappush(self._timers, (now + timeout, _DEADLINE, task))
+            if slots.has_groups and not slots.enter(task, place):
+                continue
+            ledger.attempt_start[task] = now
+            deadline = timeouts[task]
+            number = 1
+            if ledger.first_start[task] == NEVER:
+                ledger.first_start[task] = now
+                if deadline is not None:
+                    deadline += now
+                    heappush(self._timers, (deadline, _DEADLINE, task))
+            else:
+                number += len(ledger.attempts_of(task))
+                deadline = self._deadline_of(task)
+            slots.free -= 1
             states[task] = RUNNING
+            if deadline is not None and deadline <= now:
+                self._release_slot(task)
+                self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
+                continue
             if self._observed:
                 ledger.note_start(task, number, now)
-            deadline = None if timeout is None else ledger.first_start[task] + timeout
             self._commands.append(StartAttempt(task, number, deadline))
+
+    def _release_slot(self, task: int) -> None:
+        self._slots.free += 1
+        if self._slots.has_groups:
+            self._slots.leave(task)
 
     def _hold(self, task: int, not_before: float, reason: str, now: float) -> None:
         """The executor has no room before an instant: the task waits without a slot, and that was no attempt."""
@@ -338,7 +354,10 @@ class Scheduler:
         for dependent in self._plan.dependents[task]:
             left = missing[dependent] = missing[dependent] - 1
             if not left and states[dependent] == BLOCKED:
-                self._make_ready(dependent, now)
+                states[dependent] = READY
+                heappush(self._slots.ready, self._plan.order[dependent])
+                if self._observed:
+                    self._ledger.note_ready(dependent, now)
 
     def _end(self, task: int, status: TaskStatus, code: str, text: str, now: float) -> None:
         """End a task that did not complete, and skip everything that depends on it."""
@@ -352,7 +371,7 @@ class Scheduler:
     def _end_stopped(self, task: int, usage: Usage | None, now: float, remark: str = "") -> None:
         """End a task whose attempt was told to stop, with the reason given then."""
         status, code, text = self._stop_reason[task]
-        self._slots.release(task)
+        self._release_slot(task)
         self._ledger.note_end(task, status, code, text + remark, usage, now)
         self._end(task, status, code, text + remark, now)
 
