@@ -15,7 +15,16 @@ from altlas_runner.alt_file import Task
 from altlas_runner.results import Attempt, Usage
 from altlas_runner.retrying import RetryPolicy
 
-__all__ = ["Executor", "Outcome", "Retry", "RetryingExecutor", "RunInfo", "TaskAttempt", "idempotency_key"]
+__all__ = [
+    "Executor",
+    "Outcome",
+    "Retry",
+    "RetryingExecutor",
+    "RunInfo",
+    "TaskAttempt",
+    "idempotency_key",
+    "no_listener",
+]
 
 Retry = Literal["no", "once", "yes"]
 """Whether another attempt may help: never, one more time with this error, or as often as the policy allows."""
@@ -43,7 +52,7 @@ class RunInfo:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _no_listener(kind: str, fields: Mapping[str, Any]) -> None:
+def no_listener(kind: str, fields: Mapping[str, Any]) -> None:
     """Drop a progress report that nobody listens to."""
 
 
@@ -68,7 +77,7 @@ class TaskAttempt:
     previous: Sequence[Attempt] = ()
     context: Mapping[str, Any] = field(default_factory=dict)
     deadline: float | None = None
-    emit: Callable[[str, Mapping[str, Any]], None] = _no_listener
+    emit: Callable[[str, Mapping[str, Any]], None] = no_listener
 
     @property
     def idempotency_key(self) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from altlas_runner.errors import ReferenceNotFoundError
-from altlas_runner.execution import Executor, Outcome, RunInfo, TaskAttempt
+from altlas_runner.execution import Executor, Outcome, RunInfo, TaskAttempt, no_listener
 from altlas_runner.task_manager.events import Event, TaskProgress
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.plan import RunPlan
@@ -27,7 +27,6 @@ from altlas_runner.task_manager.signals import (
     EndRun,
     RunBegan,
     Signal,
-    StartAttempt,
     StopAttempt,
     Tick,
     WakeAt,
@@ -37,6 +36,28 @@ from altlas_runner.task_manager.substitution import Substitution
 __all__ = ["Driver"]
 
 _log = logging.getLogger("altlas_runner")
+_new_attempt = TaskAttempt.__new__
+_NOT_TRIED = Outcome.failed("NOT_TRIED", "no attempt has been made")
+
+
+class _RunAttempt(TaskAttempt):
+    """An attempt that looks up the outputs of its dependencies, and whom to tell, when somebody asks.
+
+    Python calls `__getattr__` for an empty slot. Most attempts of a large run never use either.
+    """
+
+    __slots__ = ("driver", "index")
+    driver: Driver
+    index: int
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "context":
+            self.context = self.driver.outputs_for(self.index)
+        elif name == "emit":
+            self.emit = self.driver.emitter(self.index, self.number)
+        else:
+            raise AttributeError(name)
+        return object.__getattribute__(self, name)
 
 
 class Driver:
@@ -75,7 +96,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._workers: set[asyncio.Task[None]] = set()
-        self._idle: list[asyncio.Future[StartAttempt]] = []
+        self._idle: list[asyncio.Future[int]] = []
         self._worker_of: dict[int, asyncio.Task[None]] = {}
         self._stopping: set[int] = set()
         self._abandoned: set[asyncio.Task[None]] = set()
@@ -96,19 +117,17 @@ class Driver:
             await self._stop_workers()
 
     def signal(self, signal: Signal) -> None:
-        """Hand a signal to the scheduler, perform its commands, tell the events."""
-        commands, events = self._scheduler.step(signal, self._loop.time())
+        """Hand a signal to the scheduler, start and perform what it answers, tell the events."""
+        starts, commands, events = self._scheduler.step(signal, self._loop.time())
+        for task in starts:
+            self._assign(task)
         self._perform(commands)
         if events and self._tell is not None:
             self._tell(events)
 
-    # -- commands ----------------------------------------------------------------------------------------------------
-
-    def _perform(self, commands: Sequence[Command]) -> None:
+    def _perform(self, commands: Iterable[Command]) -> None:
         for command in commands:
             match command:
-                case StartAttempt():
-                    self._assign(command)
                 case WakeAt(instant):
                     self._set_timer(instant)
                 case StopAttempt(task):
@@ -118,12 +137,12 @@ class Driver:
                 case EndRun():
                     self._done.set_result(None)
 
-    def _assign(self, command: StartAttempt) -> None:
+    def _assign(self, task: int) -> None:
         """Give an attempt to an idle worker, or to a new one: never more workers than slots."""
         if self._idle:
-            self._idle.pop().set_result(command)
+            self._idle.pop().set_result(task)
             return
-        worker = self._loop.create_task(self._work(command))
+        worker = self._loop.create_task(self._work(task))
         self._workers.add(worker)
         worker.add_done_callback(self._on_worker_done)
 
@@ -150,21 +169,23 @@ class Driver:
 
     # -- workers -----------------------------------------------------------------------------------------------------
 
-    async def _work(self, start: StartAttempt) -> None:
+    async def _work(self, task: int) -> None:
         worker = asyncio.current_task()
         assert worker is not None
         worker_of, stopping, abandoned = self._worker_of, self._stopping, self._abandoned
         make_attempt, step, time = self._executor.attempt, self._scheduler.step, self._loop.time
+        ended = AttemptEnded(task, _NOT_TRIED)  # used again for every outcome
+        signal: Signal
         while True:
-            task = start.task
-            signal: Signal
             if task in stopping:
                 signal = AttemptStopped(task)
             else:
                 worker_of[task] = worker
                 try:
-                    outcome = await make_attempt(self._task_attempt(start))
-                    signal = AttemptEnded(task, outcome if type(outcome) is Outcome else _no_outcome(outcome))
+                    outcome = await make_attempt(self._task_attempt(task))
+                    ended.task = task
+                    ended.outcome = outcome if type(outcome) is Outcome else _no_outcome(outcome)
+                    signal = ended
                 except (Exception, asyncio.CancelledError) as error:
                     signal = self._signal_of(task, error)
                 if self._closing or worker in abandoned:
@@ -173,36 +194,46 @@ class Driver:
                 if task in stopping:
                     while worker.cancelling():  # the stop is dealt with; the worker goes on
                         worker.uncancel()
-            commands, events = step(signal, time())
-            following = None
-            if commands and type(commands[0]) is StartAttempt:  # the worker keeps the first one for itself
-                following = commands[0]
-                if len(commands) > 1:
-                    self._perform(commands[1:])
-            elif commands:
+            starts, commands, events = step(signal, time())
+            if commands:
                 self._perform(commands)
+            if len(starts) > 1:
+                for other in starts[1:]:
+                    self._assign(other)
             if events and self._tell is not None:
                 self._tell(events)
-            if following is None:
-                assigned: asyncio.Future[StartAttempt] = self._loop.create_future()
+            if starts:  # the worker keeps the first one for itself
+                task = starts[0]
+            else:
+                assigned: asyncio.Future[int] = self._loop.create_future()
                 self._idle.append(assigned)
-                following = await assigned
-            start = following
+                task = await assigned
 
-    def _task_attempt(self, start: StartAttempt) -> TaskAttempt:
-        task = start.task
-        ids, results = self._plan.ids, self._ledger.results
-        attempt = TaskAttempt(
-            self._substitution.task(task, results),
-            start.number,
-            self._run_info,
-            self._ledger.attempts_of(task) if start.number > 1 else (),
-            {ids[each]: results[each].output for each in self._plan.dependencies[task]},  # type: ignore[union-attr]
-            start.deadline,
+    def _task_attempt(self, task: int) -> TaskAttempt:
+        attempt = _new_attempt(_RunAttempt)  # a third of what the constructor costs
+        substitution, previous = self._substitution, self._ledger.attempts.get(task)
+        attempt.task = (
+            substitution.task(task, self._ledger.results)
+            if task in substitution.referring
+            else substitution.tasks[task]
         )
-        if self._tell is not None:
-            attempt.emit = partial(self._emit, task, start.number)
+        attempt.number = 1 if previous is None else len(previous) + 1
+        attempt.run = self._run_info
+        attempt.previous = previous or ()
+        timeout = self._plan.timeouts[task]
+        attempt.deadline = None if timeout is None else self._ledger.first_start[task] + timeout
+        attempt.driver = self
+        attempt.index = task
         return attempt
+
+    def outputs_for(self, task: int) -> dict[str, Any]:
+        """The outputs of a task's direct dependencies, by id."""
+        ids, results = self._plan.ids, self._ledger.results
+        return {ids[each]: results[each].output for each in self._plan.dependencies[task]}  # type: ignore[union-attr]
+
+    def emitter(self, task: int, number: int) -> Callable[[str, Mapping[str, Any]], None]:
+        """What an attempt calls to tell how it is getting on."""
+        return no_listener if self._tell is None else partial(self._emit, task, number)
 
     def _signal_of(self, task: int, error: BaseException) -> Signal:
         """What the scheduler is told when an attempt raised."""
@@ -216,7 +247,7 @@ class Driver:
         return AttemptEnded(task, Outcome.failed("EXECUTOR_ERROR", f"{type(error).__name__}: {error}"))
 
     def _emit(self, task: int, number: int, kind: str, fields: Mapping[str, Any]) -> None:
-        if task not in self._worker_of or number != len(self._ledger.attempts_of(task)) + 1 or self._tell is None:
+        if task not in self._worker_of or number != len(self._ledger.attempts.get(task, ())) + 1 or self._tell is None:
             return  # an attempt that has ended, or was abandoned, has nothing more to say
         now = self._ledger.wall(self._loop.time())
         self._tell([TaskProgress(now, self._plan.ids[task], kind, fields)])

@@ -71,6 +71,7 @@ class Ledger:
         run_id: named in the events of the run.
         wall_at_zero: POSIX seconds at instant 0 of the driver's clock.
         attempt_start: for each task the instant at which its last attempt got its slot, or minus infinity.
+        attempts: by task the attempts that have ended so far, in order; one that completed at once is not here.
         observed: whether events are wanted; without, none are made.
 
     Attributes:
@@ -78,6 +79,7 @@ class Ledger:
         unfinished: how many tasks have no result yet.
         first_start: for each task the instant at which it first got a slot, or minus infinity.
         attempt_start: for each task the instant at which its last attempt got its slot, or minus infinity.
+        attempts: by task the attempts that have ended so far, in order; one that completed at once is not here.
         observed: whether events are made.
     """
 
@@ -93,7 +95,7 @@ class Ledger:
         self.attempt_start: list[float] = [NEVER] * len(ids)
         self._wall_instant = NEVER
         self._wall_time = datetime.fromtimestamp(0, UTC)
-        self._attempts: dict[int, list[Attempt]] = {}
+        self.attempts: dict[int, list[Attempt]] = {}
         self._usage: dict[int, Usage] = {}
 
     def wall(self, instant: float) -> datetime:
@@ -131,16 +133,17 @@ class Ledger:
     def note_wait(self, task: int, until: float, reason: str, now: float) -> None:
         """The task waits for its next attempt."""
         if self.observed:
-            number = len(self._attempts.get(task, ())) + 1
+            number = len(self.attempts.get(task, ())) + 1
             self._events.append(TaskWaiting(self.wall(now), self._ids[task], number, self.wall(until), reason))
 
-    def note_start(self, task: int, number: int, now: float) -> None:
+    def note_start(self, task: int, now: float) -> None:
         """The attempt begins."""
+        number = len(self.attempts.get(task, ())) + 1
         self._events.append(TaskStarted(self.wall(now), self._ids[task], number))
 
     def complete(self, task: int, outcome: Outcome, now: float) -> None:
         """The attempt that began last completed its task."""
-        if task in self._attempts:
+        if task in self.attempts or self.attempt_start[task] != self.first_start[task]:  # it failed, or was held
             self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
             self.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
             return
@@ -159,9 +162,9 @@ class Ledger:
         self, task: int, status: TaskStatus, code: str | None, text: str | None, usage: Usage | None, now: float
     ) -> list[Attempt]:
         """The attempt that began last has ended; returns all attempts of the task so far, this one last."""
-        attempts = self._attempts.get(task)
+        attempts = self.attempts.get(task)
         if attempts is None:
-            attempts = self._attempts[task] = []
+            attempts = self.attempts[task] = []
         start = self.wall(self.attempt_start[task])
         waited = round((start - attempts[-1].ended_at).total_seconds() * 1000) if attempts else 0
         attempts.append(Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited))
@@ -183,7 +186,7 @@ class Ledger:
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Make the task's result."""
-        attempts = self._attempts.get(task)
+        attempts = self.attempts.get(task)
         first = self.first_start[task]
         result = TaskResult(
             self._ids[task],
@@ -204,10 +207,6 @@ class Ledger:
         self.unfinished -= 1
         if self.observed:
             self._events.append(TaskFinished(self.wall(now), result.task_id, result))
-
-    def attempts_of(self, task: int) -> list[Attempt]:
-        """The attempts of a task that have ended so far, in order."""
-        return self._attempts.get(task) or []
 
     def _add_usage(self, task: int, usage: Usage) -> None:
         total = self._usage.get(task)

@@ -89,9 +89,9 @@ def plan_run(
 
 
 def _group_numbers(tasks: Sequence[Task], limits: Mapping[str, int]) -> list[int]:
-    for name, limit in limits.items():
+    for group, limit in limits.items():
         if limit < 1:
-            raise ConfigurationError(f'the limit of the concurrency group "{name}" must be 1 or more, not {limit}')
+            raise ConfigurationError(f'the limit of the concurrency group "{group}" must be 1 or more, not {limit}')
     number_of = {name: number for number, name in enumerate(limits)}
     unlimited: set[str] = set()
     numbers = [-1] * len(tasks)

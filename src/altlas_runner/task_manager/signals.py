@@ -1,8 +1,9 @@
 """What goes into the scheduler (signals) and what comes out of it (commands): small values without behaviour.
 
 Tasks are named by their index in the ALT file. Instants are seconds on the clock of whoever drives the scheduler.
-Nobody changes these values; they are not declared frozen because that would double what making one costs, and a run
-makes two of them for every task.
+The most frequent command, to start the next attempt of a task, is no object but the task itself, in a list of its own:
+making an object costs as much as deciding about it. For the same reason a driver may use one `AttemptEnded` again and
+again; the scheduler keeps no signal.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ __all__ = [
     "ResumeAsked",
     "RunBegan",
     "Signal",
-    "StartAttempt",
     "StopAttempt",
     "Tick",
     "WakeAt",
@@ -81,21 +81,6 @@ class Tick:
 
 
 @dataclass(slots=True)
-class StartAttempt:
-    """Make the next attempt of this task now. It holds a slot until it has ended, stopped or been abandoned.
-
-    Attributes:
-        task: which one.
-        number: of the attempt, counted from 1.
-        deadline: the instant by which the task must have ended, or None.
-    """
-
-    task: int
-    number: int
-    deadline: float | None
-
-
-@dataclass(slots=True)
 class StopAttempt:
     """Stop the running attempt of this task and answer with `AttemptStopped` (or `AttemptEnded`)."""
 
@@ -122,4 +107,4 @@ class EndRun:
 
 
 Signal = RunBegan | AttemptEnded | AttemptStopped | CancelTaskAsked | CancelAsked | PauseAsked | ResumeAsked | Tick
-Command = StartAttempt | StopAttempt | AbandonAttempt | WakeAt | EndRun
+Command = StopAttempt | AbandonAttempt | WakeAt | EndRun

@@ -48,12 +48,17 @@ class Slots:
         return False
 
     def leave(self, task: int) -> None:
-        """The task leaves its group; the best one that is parked there may try again."""
+        """The task leaves its group."""
         group = self._group_of[task]
         if group >= 0:
             self._room[group] += 1
-            if self._parked[group]:
-                heappush(self.ready, heappop(self._parked[group]))
+            self.unpark(task)
+
+    def unpark(self, task: int) -> None:
+        """The best task that is parked in the group of this one may try again, if there is room."""
+        group = self._group_of[task]
+        if group >= 0 and self._room[group] and self._parked[group]:
+            heappush(self.ready, heappop(self._parked[group]))
 
     def clear(self) -> None:
         """Nobody shall start any more."""

@@ -22,19 +22,21 @@ class Substitution:
         inputs: the values given to the run, by name.
 
     Attributes:
+        tasks: as they stand in the file, references unresolved.
+        referring: the indices of those that hold references.
         index_of: the index of each task, by id.
         resolved: by index, the tasks whose references have been resolved so far.
     """
 
     def __init__(self, alt_file: AltFile, graph: TaskGraph, inputs: Mapping[str, Any]) -> None:
         self.resolved: dict[int, Task] = {}
-        self._tasks = alt_file.tasks
+        self.tasks = alt_file.tasks
         self.index_of = graph.index_of
         self._inputs = inputs
-        self._referring = frozenset(referring_tasks(alt_file))
+        self.referring = frozenset(referring_tasks(alt_file))
 
     def task(self, index: int, results: Sequence[TaskResult | None]) -> Task:
-        """The task with its references resolved: the same one for every attempt.
+        """A task that holds references, with these resolved: the same one for every attempt.
 
         Args:
             index: of the task.
@@ -43,10 +45,8 @@ class Substitution:
         Raises:
             ReferenceNotFoundError: a reference leads nowhere.
         """
-        task = self._tasks[index]
-        if index not in self._referring:
-            return task
         if index not in self.resolved:
+            task = self.tasks[index]
             outputs = _Outputs(self.index_of, results)
             filled: dict[str, Any] = {"description": resolve_text(task.description, outputs, self._inputs)}
             if task.parameters:

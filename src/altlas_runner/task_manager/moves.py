@@ -1,0 +1,204 @@
+"""What can become of a task: the moves that change its state, keep the slots and write the ledger.
+
+A move asks nobody and checks nothing: which one answers a signal in which state is the scheduler's to say.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from math import inf
+from random import Random
+
+from altlas_runner.execution import DEADLINE_PASSED, Outcome
+from altlas_runner.results import Usage
+from altlas_runner.retrying import RetryPolicy
+from altlas_runner.statuses import TaskStatus
+from altlas_runner.task_manager.ledger import NEVER, Ledger
+from altlas_runner.task_manager.plan import RunPlan
+from altlas_runner.task_manager.signals import CancelTaskAsked, Command, StopAttempt
+from altlas_runner.task_manager.slots import Slots
+from altlas_runner.task_manager.states import BLOCKED, ENDED, ENDING, NEW, READY, RUNNING, STOPPING, WAITING
+
+__all__ = ["DEADLINE", "GRACE_OVER", "RUN_DEADLINE", "WAIT_OVER", "Moves"]
+
+WAIT_OVER, DEADLINE, GRACE_OVER, RUN_DEADLINE = range(4)
+"""What a timer is for."""
+
+
+class Moves:
+    """The state of a run, and everything that can change it.
+
+    Args:
+        plan: the tasks.
+        ledger: where starts, attempts and results are written down; new.
+        max_concurrency: greatest number of attempts that hold a slot at one time (1 or more).
+        policy: waits between attempts.
+        random: source of the jitter; the same seed gives the same waits.
+        stop_grace_seconds: how long a stopped attempt may take to end before it is abandoned.
+        run_deadline_seconds: how long the run may take; what has not ended by then is cancelled (RUN_DEADLINE).
+        fail_fast: whether the first task that fails ends the run: what it stops is cancelled (FAIL_FAST).
+    """
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        ledger: Ledger,
+        *,
+        max_concurrency: int,
+        policy: RetryPolicy,
+        random: Random,
+        stop_grace_seconds: float = 5.0,
+        run_deadline_seconds: float | None = None,
+        fail_fast: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._observed = ledger.observed
+        self._slots = Slots(plan, max_concurrency)
+        self._policy = policy
+        self._random = random
+        self._stop_grace = stop_grace_seconds
+        self._run_deadline = run_deadline_seconds
+        self._fail_fast = fail_fast
+        self._run_state = NEW
+        self._pause_asked = False
+        self._cancel_asked: str | None = None
+        self._early_cancels: list[CancelTaskAsked] = []
+        self._states = bytearray(len(plan.ids))
+        self._missing = [len(dependencies) for dependencies in plan.dependencies]
+        self._timers: list[tuple[float, int, int]] = []  # heap of (instant, kind, task)
+        self._wake_at = inf  # the instant of the last WakeAt that has not come
+        self._wait_until: dict[int, float] = {}
+        self._stop_reason: dict[int, tuple[TaskStatus, str, str]] = {}
+        self._starts: list[int] = []
+        self._commands: list[Command] = []
+
+    # -- towards an attempt ------------------------------------------------------------------------------------------
+
+    def _make_ready(self, task: int, now: float) -> None:
+        self._states[task] = READY
+        heappush(self._slots.ready, self._plan.order[task])
+        if self._observed:
+            self._ledger.note_ready(task, now)
+
+    def _fill_slots(self, now: float) -> None:
+        states, timeouts, ledger, slots = self._states, self._plan.timeouts, self._ledger, self._slots
+        by_order, ready, starts = self._plan.by_order, slots.ready, self._starts
+        while ready and slots.free:
+            place = heappop(ready)
+            task = by_order[place]
+            if states[task] != READY:  # it ended while it waited for a slot
+                if slots.has_groups:  # it may have been parked, and the next one there must not wait for it
+                    slots.unpark(task)
+                continue
+            if timeouts[task] == 0:  # that has passed at once
+                self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
+                continue
+            if slots.has_groups and not slots.enter(task, place):
+                continue
+            ledger.attempt_start[task] = now
+            if ledger.first_start[task] == NEVER:
+                ledger.first_start[task] = now
+                timeout = timeouts[task]
+                if timeout is not None:
+                    heappush(self._timers, (now + timeout, DEADLINE, task))
+            slots.free -= 1
+            states[task] = RUNNING
+            if self._observed:
+                ledger.note_start(task, now)
+            starts.append(task)
+
+    def _release_slot(self, task: int) -> None:
+        self._slots.free += 1
+        if self._slots.has_groups:
+            self._slots.leave(task)
+
+    def _hold(self, task: int, not_before: float, reason: str, now: float) -> None:
+        """The executor has no room before an instant: the task waits without a slot, and that was no attempt."""
+        deadline = self._deadline_of(task)
+        if deadline is not None and not_before >= deadline:
+            text = f"{reason}: there is no room for it before its deadline of {self._plan.timeouts[task]:g} s"
+            self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, text, now)
+        else:
+            self._wait(task, max(now, not_before), reason, now)
+
+    def _wait(self, task: int, until: float, reason: str, now: float) -> None:
+        self._states[task] = WAITING
+        self._wait_until[task] = until
+        heappush(self._timers, (until, WAIT_OVER, task))
+        self._ledger.note_wait(task, until, reason, now)
+
+    def _cancel(self, task: int, code: str, reason: str, now: float) -> None:
+        state = self._states[task]
+        if state == RUNNING:
+            self._stop(task, TaskStatus.CANCELLED, code, reason, now)
+        elif state != STOPPING:
+            self._end(task, TaskStatus.CANCELLED, code, reason, now)
+
+    def _stop(self, task: int, status: TaskStatus, code: str, text: str, now: float) -> None:
+        self._states[task] = STOPPING
+        self._stop_reason[task] = (status, code, text)
+        heappush(self._timers, (now + self._stop_grace, GRACE_OVER, task))
+        self._commands.append(StopAttempt(task))
+
+    def _complete(self, task: int, outcome: Outcome, now: float) -> None:
+        self._states[task] = ENDED
+        self._ledger.complete(task, outcome, now)
+        missing, states = self._missing, self._states
+        for dependent in self._plan.dependents[task]:
+            left = missing[dependent] = missing[dependent] - 1
+            if not left and states[dependent] == BLOCKED:
+                states[dependent] = READY
+                heappush(self._slots.ready, self._plan.order[dependent])
+                if self._observed:
+                    self._ledger.note_ready(dependent, now)
+
+    def _end(self, task: int, status: TaskStatus, code: str, text: str, now: float) -> None:
+        """End a task that did not complete, and skip everything that depends on it."""
+        self._finish(task, status, code, text, now)
+        if self._run_state == ENDING:
+            return
+        self._skip_dependents(task, status, code, now)
+        if self._fail_fast and status is not TaskStatus.CANCELLED:
+            self._end_run("FAIL_FAST", f'stopped because "{self._plan.ids[task]}" did not complete ({code})', now)
+
+    def _end_stopped(self, task: int, usage: Usage | None, now: float, remark: str = "") -> None:
+        """End a task whose attempt was told to stop, with the reason given then."""
+        status, code, text = self._stop_reason[task]
+        self._release_slot(task)
+        self._ledger.note_end(task, status, code, text + remark, usage, now)
+        self._end(task, status, code, text + remark, now)
+
+    def _skip_dependents(self, root: int, status: TaskStatus, code: str, now: float) -> None:
+        ids = self._plan.ids
+        cause = f'"{ids[root]}" did not complete ({status}, {code})'
+        stack = [root]
+        while stack:
+            task = stack.pop()
+            text = f"dependency {cause}" if task == root else f'dependency "{ids[task]}" was skipped, because {cause}'
+            for dependent in self._plan.dependents[task]:
+                if self._states[dependent] == BLOCKED:
+                    because = {"skipped_because_of": ids[root]}
+                    self._finish(dependent, TaskStatus.SKIPPED, "DEPENDENCY_NOT_COMPLETED", text, now, because)
+                    stack.append(dependent)
+
+    def _finish(
+        self, task: int, status: TaskStatus, code: str, text: str, now: float, metadata: dict[str, str] | None = None
+    ) -> None:
+        self._states[task] = ENDED
+        self._ledger.finish(task, status, code, text, now, metadata=metadata)
+
+    def _deadline_of(self, task: int) -> float | None:
+        timeout = self._plan.timeouts[task]
+        return None if timeout is None else self._ledger.first_start[task] + timeout
+
+    def _deadline_text(self, task: int) -> str:
+        return f"the task's deadline of {self._plan.timeouts[task]:g} s passed"
+
+    def _end_run(self, code: str, reason: str, now: float) -> None:
+        """Cancel everything that has not ended."""
+        self._run_state = ENDING
+        self._slots.clear()
+        for task, state in enumerate(self._states):
+            if state != ENDED:
+                self._cancel(task, code, reason, now)
