@@ -1,6 +1,7 @@
 """The built-in handler `command` runs a program without a shell, and kills it whole when its time is over."""
 
 import asyncio
+import json
 import os
 import sys
 import threading
@@ -78,7 +79,7 @@ HOSTILE = ["; touch owned", "$(touch owned)", "`touch owned`", "| touch owned", 
 def test_no_argument_is_read_by_a_shell(tmp_path: Path) -> None:
     code = "import json, sys; print(json.dumps(sys.argv[1:]))"
     result = run_command(*python(code, *HOSTILE), parameters={"cwd": str(tmp_path)})
-    assert __import__("json").loads(result.output["stdout"]) == HOSTILE
+    assert json.loads(result.output["stdout"]) == HOSTILE
     assert list(tmp_path.iterdir()) == []
 
 
@@ -156,7 +157,7 @@ def test_the_environment_holds_only_what_is_allowed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LC_TIME", "C")
     code = "import json, os; print(json.dumps(dict(os.environ)))"
     result = run_command(*python(code), parameters={"env": {"OWN": "1"}, "pass_env": ["PASSED", "MISSING"]})
-    seen = __import__("json").loads(result.output["stdout"])
+    seen = json.loads(result.output["stdout"])
     assert (seen["OWN"], seen["PASSED"], seen["PATH"], seen["LC_TIME"]) == ("1", "yes", os.environ["PATH"], "C")
     assert "RUNNER_AI_API_KEY" not in seen
     assert "MISSING" not in seen
@@ -259,9 +260,9 @@ def test_files_that_a_command_names_come_from_its_artifact_directory(tmp_path: P
 
 def test_many_commands_leave_no_file_descriptor_and_no_process() -> None:
     before = children()
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     results = run_tasks(
         [command], *(task("command", f"t{n}", parameters={"argv": ["true"]}) for n in range(40)), max_concurrency=8
     )
     assert {result.status for result in results} == {TaskStatus.COMPLETED}
-    assert (children(), len(os.listdir("/proc/self/fd"))) == (before, descriptors)
+    assert (children(), len(list(Path("/proc/self/fd").iterdir()))) == (before, descriptors)

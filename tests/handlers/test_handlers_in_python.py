@@ -367,8 +367,8 @@ def test_cancelling_the_coroutine_of_a_run_ends_its_handlers(kind: str) -> None:
 
 
 def test_a_run_of_many_plain_handlers_leaves_no_thread() -> None:
-    results = run_tasks({"n": lambda c: c.parameters["n"]}, *(task("n", f"t{n}", parameters={"n": n}) for n in range(600)),
-                        max_concurrency=8)  # fmt: skip
+    tasks = [task("n", f"t{n}", parameters={"n": n}) for n in range(600)]
+    results = run_tasks({"n": lambda context: context.parameters["n"]}, *tasks, max_concurrency=8)
     assert [result.output for result in results] == list(range(600))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("handler")]
 

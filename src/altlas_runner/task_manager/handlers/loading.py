@@ -69,7 +69,7 @@ def _load(reference: str) -> dict[str, Handler]:
     """The handlers that `module:attribute` stands for: a function, or a dict or list of functions."""
     thing = _import(reference)
     try:
-        if isinstance(thing, Mapping) or (isinstance(thing, Iterable) and not callable(thing)):
+        if isinstance(thing, Mapping | list | tuple):
             return collect_handlers(thing)
         if mark_of(thing) is not None:
             return _marked(thing)

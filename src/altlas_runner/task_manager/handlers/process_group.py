@@ -78,7 +78,7 @@ class ProcessGroup:
                 await self.ended(grace_seconds)
         finally:  # at once when this is cancelled while it waits
             self.kill()
-        await self.ended()
+            await self.ended()
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
