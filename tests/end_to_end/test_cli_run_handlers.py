@@ -1,7 +1,9 @@
 """`altlas-runner run` with handlers: named on the command line, in the environment, or by installed packages."""
 
 import json
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from altlas_runner import LastFile
 from tests.end_to_end.test_cli_run import command, only_bundle, write
+from tests.handlers.running import gone, wait_for
 from tests.handlers.test_naming_handlers import install
 from tests.loopback import LoopbackService
 
@@ -106,3 +109,27 @@ def test_commands_run_only_when_they_are_allowed(place: Path) -> None:
     subprocess.run(["rm", "-r", place / "out", place / "ran"], check=True)
     assert run(place, document, RUNNER_ALLOW_COMMANDS="true").returncode == 0
     assert (place / "ran").exists()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_ends_a_command_and_a_second_one_does_so_at_once(place: Path, times: int) -> None:
+    """Also when the program ignores SIGTERM, and nobody waits any more to kill it."""
+    code = "import os, signal, time; signal.signal(15, signal.SIG_IGN); print(os.getpid(), flush=True); time.sleep(600)"
+    shell = '"$0" -c "$1" > pid'
+    alt = write(place / "flow.alt.json", flow("command", argv=["sh", "-c", shell, sys.executable, code]))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "altlas_runner", "run", alt, "-o", "out", "--no-graphs", "--allow-commands"],
+        cwd=place,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pid = wait_for(place / "pid")
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert any("stopping" in line for line in process.stderr)
+    if times == 2:
+        process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert gone(pid)
+    assert bool(list((place / "out").glob("*/result.last"))) is (times == 1)

@@ -60,3 +60,13 @@ def children() -> set[int]:
         if int(fields[1]) == os.getpid():
             found.add(int(entry.parent.name))
     return found
+
+
+def wait_for(path: Path) -> int:
+    """The process id that a program writes into a file."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if path.exists() and (text := path.read_text()).endswith("\n"):
+            return int(text)
+        time.sleep(0.01)
+    raise AssertionError(f"{path} was not written")

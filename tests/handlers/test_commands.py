@@ -16,7 +16,7 @@ from altlas_runner.results import TaskResult
 from altlas_runner.task_manager import TaskManager
 from altlas_runner.task_manager.handlers import command
 from altlas_runner.testing import alt_file_of
-from tests.handlers.running import children, gone, is_running, run_tasks, task
+from tests.handlers.running import children, gone, is_running, run_tasks, task, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -30,16 +30,6 @@ def run_command(*argv: Any, parameters: dict[str, Any] | None = None, **fields: 
 def python(code: str, *arguments: str) -> tuple[str, ...]:
     """The arguments that run a Python program."""
     return (sys.executable, "-c", code, *arguments)
-
-
-def wait_for(path: Path) -> int:
-    """The process id that a program writes into a file."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        if path.exists() and (text := path.read_text()).endswith("\n"):
-            return int(text)
-        time.sleep(0.01)
-    raise AssertionError(f"{path} was not written")
 
 
 def test_the_output_holds_exit_code_stdout_and_stderr() -> None:

@@ -24,6 +24,7 @@ from altlas_runner.errors import ConfigurationError
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.runner import Runner
+from altlas_runner.task_manager.handlers.process_group import kill_all
 
 __all__ = ["run"]
 
@@ -134,6 +135,7 @@ async def _execute(
         if interrupted:
             # Files appear whole or not at all, so nothing half written stays. A KeyboardInterrupt would have to wait
             # for threads, and can get lost in a callback.
+            kill_all()
             click.echo("left at once", err=True)
             sys.stderr.flush()
             os._exit(EXIT_INTERRUPTED)

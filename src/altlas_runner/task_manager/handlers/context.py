@@ -45,6 +45,8 @@ class HandlerContext:
         deadline: instant on `time.monotonic()` by which the whole task must have ended, or None.
         artifacts: the task's own directory for files.
         log: a logger that names the task.
+        listener: told what the handler emits.
+        stop: set when the attempt is told to stop; the handler reads `cancelled`.
 
     Example:
         >>> context = HandlerContext(Task(id="a", description="halve it", parameters={"width": 800}))

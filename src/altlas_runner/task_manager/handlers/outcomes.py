@@ -80,7 +80,7 @@ def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
 def outcome_from_json(value: Mapping[str, Any]) -> Outcome:
     """The outcome that `outcome_to_json` wrote."""
     usage = value["usage"]
-    return Outcome(**{**value, "usage": usage and Usage(**usage)})
+    return Outcome(**{**value, "artifacts": value["artifacts"] or (), "usage": usage and Usage(**usage)})
 
 
 def _named_files(output: Any, artifacts: ArtifactDirectory) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import signal
@@ -10,10 +11,24 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ProcessGroup"]
+__all__ = ["ProcessGroup", "kill_all"]
 
 _SHORTEST_LOOK_SECONDS = 0.001
 _LONGEST_LOOK_SECONDS = 0.05
+
+
+_running: dict[ProcessGroup, int] = {}
+"""Those that have not been seen to end, and by which process they were started."""
+
+
+def kill_all() -> None:
+    """Kill every program that still runs: for a runner that leaves without ending its runs."""
+    for group, starter in list(_running.items()):
+        if starter == os.getpid():  # else this is a copy, made by fork
+            group.kill()
+
+
+atexit.register(kill_all)
 
 
 class ProcessGroup:
@@ -36,6 +51,7 @@ class ProcessGroup:
     def __init__(self, argv: list[str], **options: Any) -> None:
         self._popen = subprocess.Popen(argv, start_new_session=True, **options)  # noqa: S603  what to run is the caller's
         self._stopping = False
+        _running[self] = os.getpid()
 
     @property
     def pid(self) -> int:
@@ -51,6 +67,7 @@ class ProcessGroup:
         """The exit code of the program, negative for the signal that killed it; None while it runs."""
         if self._popen.returncode is None and self._popen.poll() is not None:
             self._signal(signal.SIGKILL)  # what it left behind; its id cannot have been given away in this instant
+            _running.pop(self, None)
         return self._popen.returncode
 
     def kill(self) -> None:
