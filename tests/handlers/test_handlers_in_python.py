@@ -50,8 +50,8 @@ def test_an_async_handler_runs_in_the_loop_and_a_plain_one_in_a_thread_of_its_ow
         await asyncio.sleep(0)
         return threading.current_thread() is threading.main_thread()
 
-    def in_thread(context: HandlerContext) -> str:
-        return threading.current_thread().name
+    def in_thread(context: HandlerContext) -> bool:
+        return threading.current_thread().name.startswith("handler ")
 
     class Both:
         async def __call__(self, context: HandlerContext) -> str:
@@ -61,7 +61,7 @@ def test_an_async_handler_runs_in_the_loop_and_a_plain_one_in_a_thread_of_its_ow
         {"loop": in_loop, "thread": in_thread, "object": Both()},
         task("loop", "a"), task("thread", "b"), task("object", "c"),
     )  # fmt: skip
-    assert [result.output for result in results] == [True, "handler thread", "called"]
+    assert [result.output for result in results] == [True, True, "called"]
 
 
 def test_plain_handlers_run_side_by_side() -> None:
@@ -305,6 +305,7 @@ def test_a_plain_function_that_returns_a_coroutine_is_told_to_be_async() -> None
 # -- deadlines and cancels -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_deadline_tells_a_thread_to_stop_and_waits_for_it() -> None:
     ended = threading.Event()
 
@@ -318,6 +319,7 @@ def test_a_deadline_tells_a_thread_to_stop_and_waits_for_it() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("handler")]
 
 
+@pytest.mark.slow
 def test_a_thread_that_does_not_stop_is_given_up_and_the_run_ends() -> None:
     release = threading.Event()
 
@@ -327,10 +329,29 @@ def test_a_thread_that_does_not_stop_is_given_up_and_the_run_ends() -> None:
     (result,) = run_tasks({"deaf": deaf}, task("deaf", timeout_seconds=1), stop_grace_seconds=0.2)
     assert result.status is TaskStatus.TIMEOUT
     assert "did not stop within 0.2 s and was abandoned" in (result.error or "")
-    left = [thread for thread in threading.enumerate() if thread.name == "handler deaf"]
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("handler")]
     assert [thread.daemon for thread in left] == [True]
     release.set()
     left[0].join(5)
+
+
+@pytest.mark.slow
+def test_a_thread_that_was_given_up_ends_when_its_function_does_also_after_the_run() -> None:
+    release = threading.Event()
+
+    async def main() -> None:
+        alt = alt_file_of(task("deaf", timeout_seconds=1))
+        manager = TaskManager(alt, None, handlers={"deaf": lambda _: release.wait(60)}, stop_grace_seconds=0.1)
+        (result,) = await manager.run()
+        assert result.status is TaskStatus.TIMEOUT
+        (thread,) = [thread for thread in threading.enumerate() if thread.name.startswith("handler")]
+        release.set()
+        while asyncio.all_tasks() != {asyncio.current_task()}:
+            await asyncio.sleep(0.01)
+        thread.join(5)
+        assert not thread.is_alive()
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("kind", ["async", "thread"])
@@ -373,6 +394,7 @@ def test_a_run_of_many_plain_handlers_leaves_no_thread() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("handler")]
 
 
+@pytest.mark.slow
 def test_threads_that_were_given_up_do_not_pile_up_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("altlas_runner.task_manager.handlers.threads._MOST_GIVEN_UP", 2)
     release = threading.Event()
@@ -380,8 +402,9 @@ def test_threads_that_were_given_up_do_not_pile_up_without_end(monkeypatch: pyte
     results = run_tasks({"deaf": lambda _: release.wait(60)}, *tasks, max_concurrency=1, stop_grace_seconds=0.1)
     assert [result.error_code for result in results] == ["AI_DEADLINE", "AI_DEADLINE", "HANDLER_THREADS"]
     release.set()
-    for thread in [thread for thread in threading.enumerate() if thread.name == "handler deaf"]:
+    for thread in [thread for thread in threading.enumerate() if thread.name.startswith("handler")]:
         thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_a_reference_cannot_choose_the_handler() -> None:

@@ -23,6 +23,7 @@ OUTCOMES = st.one_of(
         JSON,
         st.none() | st.builds(Usage, st.integers(0, 9), st.integers(0, 9), st.none() | st.floats(0, 9)),
     ),
+    st.builds(Outcome.held, st.floats(0, 9), st.text()),
     st.builds(
         lambda code, text, retry: Outcome.failed(code, text, retry=retry, retry_after=1.5),
         st.text(), st.text(), st.sampled_from(["no", "once", "yes"]),

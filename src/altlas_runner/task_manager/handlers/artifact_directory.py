@@ -23,31 +23,32 @@ class ArtifactDirectory:
     """The directory of one task for the files it makes. It is made when it is first asked for.
 
     Args:
-        path: where it is or will be.
+        root: the directory in which each task has its own.
+        name: of the task's directory.
+
+    Attributes:
+        name: as given.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as place:
-        ...     artifacts = ArtifactDirectory(Path(place, "task"))
+        ...     artifacts = ArtifactDirectory(Path(place), "task")
         ...     _ = artifacts.write("notes.txt", "two lines", description="what was seen")
         ...     [artifact["name"] for artifact in artifacts.added]
         ['notes.txt']
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, root: Path, name: str) -> None:
+        self.name = name
+        self._root = root
         self._added: dict[str, dict[str, Any]] = {}
 
     @property
     def path(self) -> Path:
         """The directory, made if it is missing; nobody else's files are in it. Attempts of one task share it."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path.mkdir(mode=0o700, exist_ok=True)
-        return self._path
-
-    @property
-    def location(self) -> Path:
-        """Where the directory is, or will be; does not make it."""
-        return self._path
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._root / self.name
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
 
     @property
     def added(self) -> list[Mapping[str, Any]]:
@@ -97,7 +98,7 @@ class ArtifactDirectory:
         file = self._inside(artifact["path"])
         if not file.is_file():
             raise _refusal(artifact["path"], "there is no such file in the task's artifact directory")
-        inside = file.relative_to(self._path.resolve())
+        inside = file.relative_to(self.path.resolve())
         return {"name": inside.as_posix(), **artifact, "path": str(file)}
 
     def _inside(self, name: Any) -> Path:

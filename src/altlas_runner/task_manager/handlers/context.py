@@ -59,7 +59,7 @@ class HandlerContext:
     attempt: int = 1
     outputs: Mapping[str, Any] = field(default_factory=dict)
     deadline: float | None = None
-    artifacts: ArtifactDirectory = field(default_factory=lambda: ArtifactDirectory(temporary_artifacts_path()))
+    artifacts: ArtifactDirectory = field(default_factory=lambda: ArtifactDirectory(temporary_artifacts_path(), "task"))
     listener: Callable[[str, Mapping[str, Any]], None] = field(default=_no_listener, repr=False)
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
 

@@ -30,6 +30,8 @@ __all__ = ["HandlerExecutor", "handled_tasks", "task_type_of"]
 
 _log = logging.getLogger("altlas_runner")
 
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
 loading_script = False
 """Whether this is a worker process that is loading the script in which a handler stands."""
 
@@ -88,7 +90,7 @@ class HandlerExecutor:
         used = {handler.name: handler for handler in self._handler_of.values()}
         self._places = {name: each.place() for name, each in used.items() if each.runs_in == "process"}
         self._directory_number = {task_id: number for number, task_id in enumerate(self._handler_of)}
-        self._artifacts_dir = artifacts_dir or temporary_artifacts_path()
+        self._artifacts_dir = (artifacts_dir or temporary_artifacts_path()).absolute()
         self._threads = Threads()
         self._workers = WorkerPool()
 
@@ -114,7 +116,7 @@ class HandlerExecutor:
                 return await self._in_process(self._places[handler.name], attempt, context)
             if handler.runs_in == "thread":
                 work = partial(call, handler.function, context)
-                return await self._threads.run(f"handler {handler.name}", work, context.stop)
+                return await self._threads.run(work, context.stop)
             return await _in_loop(handler, context)
         except Exception as error:  # no process, no thread
             return failure_of(error)
@@ -127,15 +129,14 @@ class HandlerExecutor:
     def _context(self, attempt: TaskAttempt) -> HandlerContext:
         loop = asyncio.get_running_loop()
         task_id = attempt.task.id
-        safe_id = re.sub(r"[^A-Za-z0-9_-]+", "_", task_id)[:40]
-        directory = self._artifacts_dir / f"{self._directory_number[task_id]}-{safe_id}"
+        directory = f"{self._directory_number[task_id]}-{_UNSAFE.sub('_', task_id[:40])}"
         return HandlerContext(
             task=attempt.task,
             run=attempt.run,
             attempt=attempt.number,
             outputs=attempt.context,
             deadline=None if attempt.deadline is None else time.monotonic() + (attempt.deadline - loop.time()),
-            artifacts=ArtifactDirectory(directory.absolute()),
+            artifacts=ArtifactDirectory(self._artifacts_dir, directory),
             listener=partial(_tell, loop, threading.get_ident(), attempt.emit),
         )
 
@@ -150,7 +151,8 @@ class HandlerExecutor:
             "attempt": attempt.number,
             "outputs": dict(attempt.context),
             "remaining_seconds": context.remaining_seconds,
-            "artifacts": str(context.artifacts.location),
+            "artifacts": str(self._artifacts_dir),
+            "artifacts_name": context.artifacts.name,
             "log_level": logging.getLogger(LOGGER_NAME).getEffectiveLevel(),
         }
         return await self._workers.run(request, partial(_pass_on, attempt.emit))

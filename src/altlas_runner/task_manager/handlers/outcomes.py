@@ -74,6 +74,7 @@ def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
         "error": outcome.error,
         "retry": outcome.retry,
         "retry_after": outcome.retry_after,
+        "not_before": outcome.not_before,
     }
 
 

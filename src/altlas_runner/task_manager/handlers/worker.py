@@ -77,7 +77,7 @@ def _serve(request: dict[str, Any], send: Any) -> Outcome:
         attempt=request["attempt"],
         outputs=request["outputs"],
         deadline=None if remaining is None else time.monotonic() + remaining,
-        artifacts=ArtifactDirectory(Path(request["artifacts"])),
+        artifacts=ArtifactDirectory(Path(request["artifacts"]), request["artifacts_name"]),
         listener=lambda kind, fields: send({"emit": [kind, fields]}),
     )
     return call(function, context)
