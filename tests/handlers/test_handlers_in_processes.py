@@ -95,8 +95,10 @@ class Pids:
 @pytest.mark.parametrize("task_type", ["spin", "spawn", "hang-on-exit"])
 def test_a_deadline_kills_the_process_and_what_it_started(task_type: str) -> None:
     pids = Pids()
-    (result,) = run_tasks(HANDLERS, task(task_type, timeout_seconds=3), on_event=pids)
-    assert (result.status, result.error) == (TaskStatus.TIMEOUT, "the task's deadline of 3 s passed")
+    warm = task("add", "warm", parameters={"numbers": []})  # the deadline is not to meet a process that is starting
+    killed = task(task_type, timeout_seconds=2, dependencies=["warm"])
+    _, result = run_tasks(HANDLERS, warm, killed, on_event=pids)
+    assert (result.status, result.error) == (TaskStatus.TIMEOUT, "the task's deadline of 2 s passed")
     assert pids.seen
     assert all(gone(pid) for pid in pids.seen)
 
