@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from altlas_runner import ConfigurationError, HandlerContext, TaskStatus, Usage, handler
-from altlas_runner.task_manager import Event, TaskManager, TaskProgress
+from altlas_runner.task_manager import Event, TaskFinished, TaskManager, TaskProgress
 from altlas_runner.testing import alt_file_of
 from tests.handlers import functions
 from tests.handlers.running import children, gone, is_running, run_tasks, task
@@ -95,11 +95,19 @@ class Pids:
 @pytest.mark.parametrize("task_type", ["spin", "spawn", "hang-on-exit"])
 def test_a_deadline_kills_the_process_and_what_it_started(task_type: str) -> None:
     pids = Pids()
+    left: list[int] = []
+
+    def observe(event: Event) -> None:
+        pids(event)
+        if isinstance(event, TaskFinished) and event.task_id == "a":
+            left.extend(filter(is_running, pids.seen[-1:]))
+
     warm = task("add", "warm", parameters={"numbers": []})  # the deadline is not to meet a process that is starting
     killed = task(task_type, timeout_seconds=2, dependencies=["warm"])
-    _, result = run_tasks(HANDLERS, warm, killed, on_event=pids)
+    _, result = run_tasks(HANDLERS, warm, killed, on_event=observe)
     assert (result.status, result.error) == (TaskStatus.TIMEOUT, "the task's deadline of 2 s passed")
     assert pids.seen
+    assert left == []  # at the end of the task already, not only of the run
     assert all(gone(pid) for pid in pids.seen)
 
 
