@@ -1,6 +1,7 @@
 """Every example and every block of the README works as it stands."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,33 @@ def test_the_example_program_runs_from_any_directory(program: Path, tmp_path: Pa
     if "local" in program.read_text():
         need_local_model()
     assert run_program(program, tmp_path).strip()
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_page_on_handlers_work_as_they_stand(tmp_path: Path) -> None:
+    """Blocks are Python programs, files to be written, or commands, in the order of the page."""
+    names = iter(["flow.alt.json", "count.alt.json"])
+    page = (ROOT / "docs" / "handlers.md").read_text()
+    commands = 0
+    for language, block in re.findall(r"```(python|json|console)\n(.*?)```", page, re.DOTALL):
+        if language == "json":
+            (tmp_path / next(names)).write_text(block)
+        elif language == "console":
+            for line in block.splitlines():
+                words = shlex.split(line.removeprefix("$ altlas-runner "))
+                commands += 1
+                done = subprocess.run(
+                    [sys.executable, "-m", "altlas_runner", *words], cwd=tmp_path, capture_output=True, text=True
+                )
+                assert done.returncode == 0, done.stderr
+        else:
+            name = re.match("# file: (.*)", block)
+            program = tmp_path / (name[1] if name else "program.py")
+            program.write_text(block)
+            printed = run_program(program, tmp_path)
+            for expected in re.findall(r"print\(.*\)  # (.*)", block):
+                assert printed == f"{expected}\n"
+    assert commands == 2
 
 
 @pytest.mark.slow

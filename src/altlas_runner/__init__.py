@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from altlas_runner.errors import AltValidationError as AltValidationError
     from altlas_runner.errors import BundleError as BundleError
     from altlas_runner.errors import ConfigurationError as ConfigurationError
+    from altlas_runner.errors import HandlerError as HandlerError
     from altlas_runner.execution import Executor as Executor
     from altlas_runner.execution import Outcome as Outcome
     from altlas_runner.execution import TaskAttempt as TaskAttempt
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
     from altlas_runner.runner import Runner as Runner
     from altlas_runner.runner import run as run
     from altlas_runner.statuses import TaskStatus as TaskStatus
+    from altlas_runner.task_manager import HandlerContext as HandlerContext
     from altlas_runner.task_manager import TaskManager as TaskManager
+    from altlas_runner.task_manager import handler as handler
 
 __version__ = "0.1.0"
 
@@ -72,6 +75,7 @@ _ROOMS = {
         "AltlasRunnerError",
         "BundleError",
         "ConfigurationError",
+        "HandlerError",
     ),
     "execution": ("Executor", "Outcome", "TaskAttempt"),
     "last_file": ("LastFile", "LastFileGenerator"),
@@ -79,7 +83,7 @@ _ROOMS = {
     "retrying": ("RetryPolicy",),
     "runner": ("Runner", "run"),
     "statuses": ("TaskStatus",),
-    "task_manager": ("TaskManager",),
+    "task_manager": ("HandlerContext", "TaskManager", "handler"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -8,10 +8,16 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from altlas_runner.ai_service import AiServiceConfig
 from altlas_runner.errors import ConfigurationError
@@ -81,6 +87,10 @@ class RunnerConfig(BaseSettings):
     """Whether bundles get a picture of the task graph."""
     compress_artifacts: bool = True
     """Whether artifacts are compressed where it helps."""
+    handlers: Annotated[tuple[str, ...], NoDecode] = ()
+    """Where handlers are found, each `module:attribute`; in the environment variable with commas between them."""
+    allow_commands: bool = False
+    """Whether tasks of the type `command` run programs. A file may then do whatever its user may do."""
 
     def __init__(self, *, config_file: Path | str | None = None, **values: Any) -> None:
         file = config_file or os.environ.get("RUNNER_CONFIG") or None
@@ -100,6 +110,11 @@ class RunnerConfig(BaseSettings):
     @classmethod
     def _any_letter_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("handlers", mode="before")
+    @classmethod
+    def _with_commas_between(cls, value: Any) -> Any:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

@@ -77,6 +77,33 @@ class ConfigurationError(AltlasRunnerError):
     """A setting does not fit; the message names the setting and where it came from."""
 
 
+class HandlerError(AltlasRunnerError):
+    """Raised by a handler to fail its attempt with a code of its own, and to say whether another attempt may help.
+
+    Args:
+        message: what is wrong, in words.
+        error_code: the typed reason in the task's result.
+        retry: whether another attempt may help; the task's `retry_count` says how many there may be.
+        retry_after: seconds that the next attempt must wait at least, or None.
+
+    Example:
+        >>> raise HandlerError("the image is larger than the page", error_code="TOO_LARGE")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error_code: str = "HANDLER_FAILED",
+        retry: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        self.error_code = error_code
+        self.retry = retry
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
 class LocalModelError(ConfigurationError):
     """The embedded model cannot be loaded; the message says how to get one."""
 

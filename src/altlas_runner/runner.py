@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,8 +22,22 @@ from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor, secrets_in
 from altlas_runner.task_manager import Event, TaskManager
 from altlas_runner.task_manager.events import without_secrets
+from altlas_runner.task_manager.handlers import (
+    Handler,
+    HandlerFunction,
+    HandlerSource,
+    collect_handlers,
+    command,
+    handled_tasks,
+    installed_handlers,
+    task_type_of,
+)
 
 __all__ = ["Runner", "run"]
+
+_log = logging.getLogger("altlas_runner")
+
+COMMAND = "command"
 
 
 class Runner:
@@ -33,15 +49,35 @@ class Runner:
     Args:
         config: the configuration; None reads environment and defaults.
         executor: makes the attempts instead of an AI service client.
+        handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
+            named. They go before those that the configuration names.
+        use_installed_handlers: whether installed packages may offer handlers for task types that have none.
+
+    Raises:
+        ConfigurationError: a handler cannot be found or cannot be used.
 
     Example:
         >>> async with Runner(RunnerConfig(ai_protocol="local")) as runner:  # doctest: +SKIP
         ...     last_file = await runner.execute("flow.alt")
     """
 
-    def __init__(self, config: RunnerConfig | None = None, *, executor: Executor | None = None) -> None:
+    def __init__(
+        self,
+        config: RunnerConfig | None = None,
+        *,
+        executor: Executor | None = None,
+        handlers: HandlerSource | None = None,
+        use_installed_handlers: bool = False,
+    ) -> None:
         self.config = config or RunnerConfig()
         self._executor = executor
+        built_in: list[HandlerFunction] = [command] if self.config.allow_commands else []
+        self._handlers = {
+            **collect_handlers(built_in),
+            **collect_handlers(self.config.handlers),
+            **collect_handlers(handlers),
+        }
+        self._use_installed_handlers = use_installed_handlers
         self._kept_client: AiServiceClient | None = None
         self._running: dict[str, TaskManager] = {}
 
@@ -80,9 +116,11 @@ class Runner:
         Raises:
             AltParseError: the file cannot be read, has errors, or refers to an input that is not given; nothing was
                 run, nothing written.
+            ConfigurationError: a handler cannot be used.
             BundleError: the bundle cannot be written; an output directory that refuses is found before the first call.
         """
         alt_file = alt if isinstance(alt, AltFile) else AltParser().parse_from_path(alt)
+        handlers = self._handlers_for(alt_file)
         service = self.config.ai_service()
         generator = (
             LastFileGenerator(self.config.output_dir)
@@ -95,10 +133,17 @@ class Runner:
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
             executor: Executor | None = self._executor or self._kept_client
-            if executor is None:
+            if executor is None and len(handled_tasks(alt_file.tasks, handlers)) < len(alt_file.tasks):
                 executor = await stack.enter_async_context(AiServiceClient(service))
             manager = TaskManager(
-                alt_file, executor, self.config.max_concurrent_tasks, on_event=on_event, seed=seed, inputs=inputs
+                alt_file,
+                executor,
+                self.config.max_concurrent_tasks,
+                handlers=handlers,
+                artifacts_dir=Path(stack.enter_context(_files_of_handlers())) if handlers else None,
+                on_event=on_event,
+                seed=seed,
+                inputs=inputs,
             )
             generator.make_directory(manager.run_id)  # before anything is paid for
             self._running[manager.run_id] = manager
@@ -109,24 +154,37 @@ class Runner:
                 raise
             finally:
                 del self._running[manager.run_id]
-        return await asyncio.to_thread(
-            generator.generate,
-            alt_file,
-            results,
-            last_id=manager.run_id,
-            started_at=started_at,
-            resolved=manager.resolved_tasks,
-            redactor=redactor,
-        )
+            return await asyncio.to_thread(
+                generator.generate,
+                alt_file,
+                results,
+                last_id=manager.run_id,
+                started_at=started_at,
+                resolved=manager.resolved_tasks,
+                redactor=redactor,
+            )
 
     def cancel(self, reason: str = "the run was cancelled") -> None:
         """Cancel every run of this runner; each still returns its LAST file, and its bundle is written."""
         for manager in list(self._running.values()):
             manager.cancel(reason)
 
+    def _handlers_for(self, alt_file: AltFile) -> dict[str, Handler]:
+        """The handlers of the types that the file has, installed ones among them where they may be."""
+        types = {task_type for task in alt_file.tasks if (task_type := task_type_of(task)) is not None}
+        if COMMAND in types and COMMAND not in self._handlers:
+            _log.warning("tasks of the type command go to the AI service; to run them as programs, allow commands")
+        wanted = types - self._handlers.keys() if self._use_installed_handlers else ()
+        return self._handlers | installed_handlers(wanted)
+
     def bundle_path(self, last_file: LastFile) -> Path:
         """The directory of a run's bundle."""
         return Path(self.config.output_dir) / last_file.id
+
+
+def _files_of_handlers() -> TemporaryDirectory[str]:
+    """Where handlers put their files until the bundle has them."""
+    return TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True)
 
 
 def _tell_without_secrets(on_event: Callable[[Event], None], redactor: Redactor, event: Event) -> None:
@@ -138,6 +196,7 @@ def run(
     *,
     config: RunnerConfig | None = None,
     executor: Executor | None = None,
+    handlers: HandlerSource | None = None,
     on_event: Callable[[Event], None] | None = None,
     seed: int | None = None,
     inputs: Mapping[str, Any] | None = None,
@@ -149,6 +208,8 @@ def run(
         alt: an `AltFile`, or the path of one.
         config: the configuration; None makes one from `options`, environment and defaults.
         executor: makes the attempts instead of an AI service client.
+        handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
+            named and of texts `module:attribute`.
         on_event: called with every event of the run, in order.
         seed: of the jitter between attempts.
         inputs: the values that references to inputs stand for, by name; any JSON.
@@ -156,7 +217,7 @@ def run(
 
     Raises:
         AltParseError: the file cannot be read, has errors, or refers to an input that is not given.
-        ConfigurationError: an option does not fit.
+        ConfigurationError: an option does not fit, or a handler cannot be used.
         BundleError: the bundle cannot be written.
         AltlasRunnerError: an event loop is running in this thread; await `Runner.execute` there.
 
@@ -170,6 +231,6 @@ def run(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        runner = Runner(config or RunnerConfig(**options), executor=executor)
+        runner = Runner(config or RunnerConfig(**options), executor=executor, handlers=handlers)
         return asyncio.run(runner.execute(alt, on_event=on_event, seed=seed, inputs=inputs))
     raise AltlasRunnerError("run() cannot be called inside a running event loop; await Runner(config).execute(…) there")

@@ -24,6 +24,7 @@ from altlas_runner.errors import ConfigurationError
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.runner import Runner
+from altlas_runner.task_manager.handlers.process_group import kill_all
 
 __all__ = ["run"]
 
@@ -55,6 +56,15 @@ __all__ = ["run"]
 )
 @click.option("--max-retries", "ai_max_retries", type=click.IntRange(0, 255), help="Retries for tasks that do not say.")
 @click.option("--local-model", type=click.Path(path_type=Path, readable=False), help="GGUF file for --protocol local.")
+@click.option(
+    "--handlers", metavar="MODULE:ATTRIBUTE", multiple=True, help="Python functions that do tasks; repeatable."
+)
+@click.option(
+    "--allow-commands/--no-commands",
+    "allow_commands",
+    default=None,
+    help="Let tasks of the type command run programs: the file may then do whatever you may do.",
+)
 @click.option("--graphs/--no-graphs", "generate_graphs", default=None, help="Draw the task graph as PNG.")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much is logged.")
 @click.option(
@@ -78,6 +88,7 @@ def run(
     seed: int | None,
     progress: ProgressMode,
     as_json: bool,
+    handlers: tuple[str, ...],
     **settings: Any,
 ) -> None:
     """Run the tasks of ALT_FILE (- is stdin) and write a bundle with results, report and graph.
@@ -85,6 +96,8 @@ def run(
     The API key of the service is read from RUNNER_AI_API_KEY only, so that no process list shows it.
     """
     given = {name: value for name, value in settings.items() if value is not None}
+    if handlers:
+        given["handlers"] = handlers
     config = RunnerConfig(config_file=config_file, **given)
     set_up_logging(config.log_level)
     if alt_file == input_file == STDIN:
@@ -99,7 +112,9 @@ def run(
             raise UnusableFileError(checked)
         if progress != "none":
             print_diagnostics([checked], style="concise", most=10, more=f"altlas-runner validate {alt_file}")
-    runner = Runner(config)
+    if config.handlers:  # modules beside the file, as python -m finds them; last, so that they hide nothing
+        sys.path.append(str(Path.cwd()))
+    runner = Runner(config, use_installed_handlers=True)
     last_file, interrupted = asyncio.run(_execute(runner, parsed, Progress(progress), seed, given_inputs))
     _print_summary(last_file, runner.bundle_path(last_file), as_json)
     if interrupted:
@@ -120,6 +135,7 @@ async def _execute(
         if interrupted:
             # Files appear whole or not at all, so nothing half written stays. A KeyboardInterrupt would have to wait
             # for threads, and can get lost in a callback.
+            kill_all()
             click.echo("left at once", err=True)
             sys.stderr.flush()
             os._exit(EXIT_INTERRUPTED)

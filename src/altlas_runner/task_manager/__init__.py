@@ -11,12 +11,14 @@ from altlas_runner.task_manager.events import (
     TaskStarted,
     TaskWaiting,
 )
+from altlas_runner.task_manager.handlers import HandlerContext, handler
 from altlas_runner.task_manager.manager import TaskManager, new_run_id
 from altlas_runner.task_manager.scheduler import Scheduler
 
 __all__ = [
     "AttemptFailed",
     "Event",
+    "HandlerContext",
     "RunFinished",
     "RunStarted",
     "Scheduler",
@@ -26,5 +28,6 @@ __all__ = [
     "TaskReady",
     "TaskStarted",
     "TaskWaiting",
+    "handler",
     "new_run_id",
 ]

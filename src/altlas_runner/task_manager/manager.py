@@ -8,6 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ from altlas_runner.retrying import RetryPolicy
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.driver import Driver
 from altlas_runner.task_manager.events import Event
+from altlas_runner.task_manager.handlers import HandlerExecutor, HandlerSource, collect_handlers
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.plan import Schedule, plan_run
 from altlas_runner.task_manager.scheduler import Scheduler
@@ -44,7 +46,11 @@ class TaskManager:
     Args:
         alt_file: a valid ALT file.
         executor: makes the attempts: an `AiServiceClient` or anything that satisfies `Executor`.
+            None when every task has a handler.
         max_concurrency: greatest number of attempts at one time; None is the number of CPUs.
+        handlers: functions by the `parameters.task_type` of the tasks they do, or a list of those that `@handler`
+            named. All other tasks go to the executor.
+        artifacts_dir: where handlers put files, in a directory for each task; None takes a new temporary directory.
         on_event: called with every event, in order, on the event loop's thread; it must return quickly. When it
             raises it is removed and logged, and the run goes on.
         run_id: the id of the run; None makes a new one.
@@ -61,7 +67,8 @@ class TaskManager:
 
     Raises:
         AltValidationError: the file has errors, or refers to an input that is not given.
-        ConfigurationError: a limit is not positive, or a task's concurrency group is no name.
+        ConfigurationError: a limit is not positive, a task's concurrency group is no name, a handler cannot be used,
+            or a task has none and there is no executor.
 
     Example:
         >>> results = await TaskManager(alt_file, client, max_concurrency=8).run()  # doctest: +SKIP
@@ -70,9 +77,11 @@ class TaskManager:
     def __init__(
         self,
         alt_file: AltFile,
-        executor: Executor,
+        executor: Executor | None,
         max_concurrency: int | None = None,
         *,
+        handlers: HandlerSource | None = None,
+        artifacts_dir: Path | None = None,
         on_event: Callable[[Event], None] | None = None,
         run_id: str | None = None,
         seed: int | None = None,
@@ -92,13 +101,21 @@ class TaskManager:
         if any(diagnostic.severity == "error" for diagnostic in diagnostics):
             raise AltValidationError(diagnostics)
         self.run_id = run_id or new_run_id()
+        self._handlers = HandlerExecutor(alt_file, collect_handlers(handlers), executor, artifacts_dir=artifacts_dir)
+        if executor is None or self._handlers.handled:
+            executor = self._handlers
         self._executor = executor
         self._max_concurrency = max_concurrency or os.cpu_count() or 1
         self._on_event = on_event
         policy = executor.retry_policy if isinstance(executor, RetryingExecutor) else RetryPolicy()
         graph = TaskGraph.from_alt_file(alt_file)
         self._plan = plan_run(
-            alt_file, graph, policy.max_retries, schedule=schedule, concurrency_groups=concurrency_groups
+            alt_file,
+            graph,
+            policy.max_retries,
+            handled=self._handlers.handled,
+            schedule=schedule,
+            concurrency_groups=concurrency_groups,
         )
         self._substitution = Substitution(alt_file, graph, inputs)
         self._policy = policy
@@ -183,7 +200,10 @@ class TaskManager:
             self._tell if observed else None,
             self._stop_grace_seconds,
         )
-        await self._driver.run(self._early)
+        try:
+            await self._driver.run(self._early)
+        finally:
+            await self._handlers.aclose()
         return [result for result in ledger.results if result is not None]
 
     def _signal(self, signal: Signal) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -51,6 +51,7 @@ def plan_run(
     graph: TaskGraph,
     default_retries: int,
     *,
+    handled: Container[str] = (),
     schedule: Schedule = "file-order",
     concurrency_groups: Mapping[str, int] | None = None,
 ) -> RunPlan:
@@ -60,6 +61,7 @@ def plan_run(
         alt_file: the file; validated before.
         graph: its dependency graph.
         default_retries: for tasks whose `retry_count` is null.
+        handled: ids of tasks that have a handler; for them null means 0.
         schedule: who starts first among ready tasks of equal priority: the first in the file, or the one with the
             longest chain of tasks behind it.
         concurrency_groups: the limit of each named group; a group without one is not limited.
@@ -80,7 +82,10 @@ def plan_run(
         timeouts=[
             None if task.timeout_seconds is None else min(task.timeout_seconds, LONGEST_SECONDS) for task in tasks
         ],
-        max_retries=[default_retries if task.retry_count is None else task.retry_count for task in tasks],
+        max_retries=[
+            task.retry_count if task.retry_count is not None else 0 if task.id in handled else default_retries
+            for task in tasks
+        ],
         order=order,
         by_order=by_order,
         group_of=_group_numbers(tasks, limits),
