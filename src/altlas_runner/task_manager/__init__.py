@@ -4,6 +4,8 @@ from altlas_runner.task_manager.events import (
     AttemptFailed,
     Event,
     RunFinished,
+    RunPaused,
+    RunResumed,
     RunStarted,
     TaskFinished,
     TaskProgress,
@@ -12,12 +14,16 @@ from altlas_runner.task_manager.events import (
     TaskWaiting,
 )
 from altlas_runner.task_manager.manager import TaskManager, new_run_id
+from altlas_runner.task_manager.observing import Observer
 from altlas_runner.task_manager.scheduler import Scheduler
 
 __all__ = [
     "AttemptFailed",
     "Event",
+    "Observer",
     "RunFinished",
+    "RunPaused",
+    "RunResumed",
     "RunStarted",
     "Scheduler",
     "TaskFinished",
