@@ -158,5 +158,5 @@ def test_what_is_no_plain_function_is_refused_before_the_run() -> None:
     async def later(event: Event) -> None: ...
 
     for wrong in (later, "print", [later], [3]):
-        with pytest.raises(TypeError, match="plain function|cannot be called"):
+        with pytest.raises(TypeError, match=r"plain function|cannot be called"):
             TaskManager(alt_file_of({"id": "a"}), FakeExecutor(), on_event=wrong)  # type: ignore[arg-type]

@@ -64,7 +64,7 @@ class Observers:
     ) -> None:
         self._clock = clock
         self._began: float | None = None
-        self._observers = [_Observed(observer) for observer in observers_of(on_event)]
+        self._observers = tuple(_Observed(observer) for observer in observers_of(on_event))
         self._untold: deque[list[Event]] = deque()
         self._telling = False
 
@@ -85,21 +85,24 @@ class Observers:
         try:
             while self._untold:
                 batch = self._untold.popleft()
-                for first in range(0, len(batch), _MOST_AT_ONCE):
-                    some = batch if len(batch) <= _MOST_AT_ONCE else batch[first : first + _MOST_AT_ONCE]
-                    for observed in tuple(self._observers):
-                        self._tell_one(observed, some)
+                if len(batch) <= _MOST_AT_ONCE:
+                    for observed in self._observers:
+                        self._tell_one(observed, batch)
+                else:
+                    for first in range(0, len(batch), _MOST_AT_ONCE):
+                        for observed in self._observers:
+                            self._tell_one(observed, batch[first : first + _MOST_AT_ONCE])
         finally:
             self._telling = False
 
     def _tell_one(self, observed: _Observed, batch: list[Event]) -> None:
         call, clock = observed.call, self._clock
-        before = clock()
         try:
+            before = clock()
             for event in batch:
                 call(event)
         except (Exception, asyncio.CancelledError):  # neither may reach the worker that told the event
-            self._observers.remove(observed)
+            self._remove(observed)
             _log.exception("the observer %s of the run raised and was removed", observed.name)
             return
         now = clock()
@@ -107,7 +110,7 @@ class Observers:
         observed.used += taken
         elapsed = now - (self._began or 0.0)
         if observed.used > _ALLOWANCE_SECONDS + _SHARE * elapsed or taken > _ALLOWANCE_SECONDS:
-            self._observers.remove(observed)
+            self._remove(observed)
             _log.error(
                 "the observer %s of the run was removed: it took %.2f s in all, %.2f s of it at a stretch, in the "
                 "first %.2f s of the run; it may take %g s and a fifth of the run's time, and %g s at a stretch",
@@ -118,6 +121,9 @@ class Observers:
                 _ALLOWANCE_SECONDS,
                 _ALLOWANCE_SECONDS,
             )
+
+    def _remove(self, observed: _Observed) -> None:
+        self._observers = tuple(other for other in self._observers if other is not observed)
 
 
 class _Observed:
