@@ -19,15 +19,18 @@ from altlas_runner.task_manager import (
 
 __all__ = ["PlainLines"]
 
-_PERIOD_SECONDS = 5.0
+_SHORTEST_PERIOD_SECONDS = 5.0
+_LONGEST_PERIOD_SECONDS = 60.0
+_PERIOD_OF_ELAPSED = 0.1
 _MOST_A_PERIOD = 20
 
 
 class PlainLines:
     """Makes the lines that each event of a run is worth.
 
-    Failures always get a line. Tasks that complete, wait, are skipped or cancelled share 20 lines in each 5 s; the
-    summary that ends a period in which anything ended says how many were left out.
+    Failures always get a line. Tasks that complete, wait, are skipped or cancelled share 20 lines a period; the summary
+    that ends a period in which any task ended says how many lines were left out. A period is a tenth of the time since
+    the run began, at least 5 s and at most a minute: a long run gives few lines an hour.
     """
 
     def __init__(self) -> None:
@@ -41,7 +44,7 @@ class PlainLines:
         """The lines for the next event, in order; mostly none."""
         standing = self._standing
         standing.apply(event)
-        now = event.at.timestamp()
+        now, elapsed = event.at.timestamp(), standing.elapsed_seconds(event.at)
         if self._period_start is None:
             self._period_start = now
         lines: list[Line] = []
@@ -58,7 +61,8 @@ class PlainLines:
                 lines.append(Line("paused", standing.summary(event.at)))
             case RunResumed():
                 lines.append(Line("resumed", standing.summary(event.at)))
-        over = now - self._period_start >= _PERIOD_SECONDS
+        period = min(max(_SHORTEST_PERIOD_SECONDS, _PERIOD_OF_ELAPSED * elapsed), _LONGEST_PERIOD_SECONDS)
+        over = now - self._period_start >= period
         if isinstance(event, RunFinished) or (over and (self._left_out or standing.done > self._done_before)):
             left_out = f"  ({self._left_out:,} lines left out)" if self._left_out else ""
             lines.append(Line("", standing.summary(event.at) + left_out))

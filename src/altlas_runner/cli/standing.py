@@ -202,11 +202,8 @@ class Standing:
 def end_line(result: TaskResult) -> Line:
     """How a task ended, on one line."""
     reason = f"{result.error_code or 'FAILED'}: {result.error}" if result.error else result.error_code or ""
-    parts = [
-        _id(result.task_id),
-        format_duration(result.execution_time_ms),
-        visible(shortened(reason, _LONGEST_REASON)),
-    ]
+    took = "" if result.started_at is None else format_duration(result.execution_time_ms)
+    parts = [_id(result.task_id), took, visible(shortened(reason, _LONGEST_REASON))]
     return Line(str(result.status), "  ".join(part for part in parts if part))
 
 
