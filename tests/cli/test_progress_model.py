@@ -1,7 +1,9 @@
 """What is shown of a run is a pure function of its events and of the present."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -198,7 +200,7 @@ def test_a_small_run_has_a_line_for_each_fact_and_a_last_summary() -> None:
         RunFinished(at(3), "last_1", 1, 1),
         total=1,
     ) == [
-        "started    1 tasks  last_1",
+        "started    last_1  0/1",
         "waiting    a  attempt 2 in 1.5 s (AI_CONNECT)",
         "completed  a  3.0 s",
         "100 %  1/1  1 completed  3.0 s",
@@ -265,4 +267,8 @@ def test_the_fields_of_the_events_are_those_that_are_documented() -> None:
         ],
         "run_finished": ["run_id", "task_count", "completed"],
     }  # fmt: skip
+    page = (Path(__file__).parent.parent.parent / "docs" / "progress.md").read_text()
+    for row in rows:
+        (documented,) = re.findall(rf"^\| [^|]*`{row['event']}`[^|]* \| (.*) \|$", page, re.MULTILINE)
+        assert all(f"`{name}`" in documented for name in row if name not in ("event", "at")), row["event"]
     assert rows[7]["until"] == "2026-03-01T12:00:01.500000Z"

@@ -65,7 +65,7 @@ class OnTerminal:
             stdin=their_end,
             stdout=their_end,
             stderr=their_end,
-            env=clean_environment(TERM="xterm-256color", **environment),
+            env=clean_environment(**{"TERM": "xterm-256color", **environment}),
             preexec_fn=_take_terminal,
         )
         self._their_end = their_end  # kept open, so that the settings can be read at the end
@@ -127,7 +127,7 @@ def without_control(written: bytes) -> str:
 def test_on_a_terminal_the_run_is_drawn_and_the_terminal_given_back(tmp_path: Path) -> None:
     with LoopbackService(BROKEN, delay=0.5) as service:
         began = time.monotonic()
-        with on_terminal(arguments(tmp_path, service)) as terminal:
+        with on_terminal(arguments(tmp_path, service, "-j", "1")) as terminal:
             code = terminal.wait()
         seconds = time.monotonic() - began
     assert code == 1
@@ -175,7 +175,7 @@ def test_no_colours_where_they_are_not_wanted(tmp_path: Path) -> None:
         with on_terminal(arguments(tmp_path, service), NO_COLOR="1") as terminal:
             terminal.wait()
         assert not re.search(rb"\x1b\[[0-9;]*3[0-9]m", terminal.written)
-        with on_terminal([*arguments(tmp_path, service)], TERM="dumb") as terminal:
+        with on_terminal(arguments(tmp_path, service), TERM="dumb") as terminal:
             terminal.wait()
         assert b"\x1b" not in terminal.written
         assert b"failed     broken" in terminal.written
