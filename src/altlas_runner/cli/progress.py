@@ -11,7 +11,7 @@ from typing import Literal
 
 import click
 
-from altlas_runner.cli.diagnostics import Checked, print_diagnostics
+from altlas_runner.cli.diagnostics import Checked, print_diagnostics, wants_colour
 from altlas_runner.cli.plain_progress import PlainLines
 from altlas_runner.cli.standing import COLOURS
 from altlas_runner.event_json import event_to_json, json_line, rfc3339
@@ -61,12 +61,13 @@ class _Plain(_ForPeople):
 
     def __init__(self) -> None:
         self._lines = PlainLines()
+        self._colour = wants_colour()
         self.observers = [self._plain_progress]
 
     def _plain_progress(self, event: Event) -> None:
         for line in self._lines.lines(event):
             word = click.style(f"{line.word:<9}", fg=COLOURS.get(line.word)) + "  " if line.word else ""
-            click.echo(word + line.text, err=True)
+            click.echo(word + line.text, err=True, color=self._colour)
 
 
 class _Terminal(_ForPeople):
