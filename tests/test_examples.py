@@ -71,6 +71,16 @@ def test_the_python_of_the_readme_runs_and_has_twelve_lines(tmp_path: Path) -> N
         assert run_program(program, tmp_path).strip()
 
 
+@pytest.mark.slow
+def test_the_python_of_the_page_on_progress_prints_what_it_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "progress.md").read_text()
+    (program_text,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (printed,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    program = tmp_path / "program.py"
+    program.write_text(program_text)
+    assert run_program(program, tmp_path) == printed
+
+
 def test_the_readme_is_short_and_names_the_two_commands() -> None:
     assert len(README.splitlines()) <= 150
     assert "make demo" in README

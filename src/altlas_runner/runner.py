@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import partial
+from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -32,6 +32,7 @@ from altlas_runner.task_manager.handlers import (
     installed_handlers,
     task_type_of,
 )
+from altlas_runner.task_manager.observing import Observer, observers_of
 
 __all__ = ["Runner", "run"]
 
@@ -97,7 +98,7 @@ class Runner:
         self,
         alt: AltFile | Path | str,
         *,
-        on_event: Callable[[Event], None] | None = None,
+        on_event: Observer | Sequence[Observer] | None = None,
         seed: int | None = None,
         inputs: Mapping[str, Any] | None = None,
     ) -> LastFile:
@@ -105,7 +106,7 @@ class Runner:
 
         Args:
             alt: an `AltFile`, or the path of one.
-            on_event: called with every event of the run, in order.
+            on_event: called with every event of the run, in order: one observer or several.
             seed: of the jitter between attempts.
             inputs: the values that references to inputs stand for, by name; any JSON. Values under key-like names
                 show nowhere in the bundle.
@@ -128,8 +129,8 @@ class Runner:
             .with_compression(self.config.compress_artifacts)
         )
         redactor = Redactor({*service.secrets(), *secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs or {}))})
-        if on_event is not None and redactor:
-            on_event = partial(_tell_without_secrets, on_event, redactor)
+        if redactor:
+            on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
             executor: Executor | None = self._executor or self._kept_client
@@ -187,8 +188,14 @@ def _files_of_handlers() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True)
 
 
-def _tell_without_secrets(on_event: Callable[[Event], None], redactor: Redactor, event: Event) -> None:
-    on_event(without_secrets(event, redactor))
+def _without_secrets(observer: Observer, redactor: Redactor) -> Observer:
+    """The observer, told no secrets; it keeps its name."""
+
+    @wraps(observer)
+    def told(event: Event) -> None:
+        observer(without_secrets(event, redactor))
+
+    return told
 
 
 def run(
@@ -197,7 +204,7 @@ def run(
     config: RunnerConfig | None = None,
     executor: Executor | None = None,
     handlers: HandlerSource | None = None,
-    on_event: Callable[[Event], None] | None = None,
+    on_event: Observer | Sequence[Observer] | None = None,
     seed: int | None = None,
     inputs: Mapping[str, Any] | None = None,
     **options: Any,
@@ -210,7 +217,7 @@ def run(
         executor: makes the attempts instead of an AI service client.
         handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
             named and of texts `module:attribute`.
-        on_event: called with every event of the run, in order.
+        on_event: called with every event of the run, in order: one observer or several.
         seed: of the jitter between attempts.
         inputs: the values that references to inputs stand for, by name; any JSON.
         options: fields of `RunnerConfig`.

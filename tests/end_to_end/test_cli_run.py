@@ -60,7 +60,7 @@ def test_a_file_runs_and_leaves_a_whole_bundle(tmp_path: Path) -> None:
     alt = write(tmp_path / "diamond.alt.json", DIAMOND)
     with LoopbackService() as service:
         done = command("run", alt, "--service-url", service.url, "-o", "out", cwd=tmp_path)
-    assert (done.returncode, done.stderr.count("completed")) == (0, 4), done.stderr
+    assert (done.returncode, done.stderr.count("\ncompleted ")) == (0, 4), done.stderr
     bundle = only_bundle(tmp_path / "out")
     assert str(Path("out") / bundle.name / "report.html") in done.stdout
     assert sorted(path.name for path in bundle.iterdir()) == sorted(

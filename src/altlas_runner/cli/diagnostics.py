@@ -14,7 +14,7 @@ import click
 from altlas_runner.alt_file import Diagnostic
 from altlas_runner.cli.rendering import concise, count_of, full
 
-__all__ = ["STDIN", "Checked", "Style", "print_diagnostics"]
+__all__ = ["STDIN", "Checked", "Style", "print_diagnostics", "wants_colour"]
 
 STDIN = Path("-")
 _STDIN_NAME = "<stdin>"
@@ -64,7 +64,7 @@ def print_diagnostics(
     """
     found = [diagnostic for file in files for diagnostic in file.diagnostics]
     kept = _most_important(files, most)
-    colour = _wants_colour()
+    colour = wants_colour()
     for file in kept:
         if file.diagnostics and style == "full":
             click.echo(full(file.diagnostics, file.text, file.name, colour=colour), err=True, color=colour)
@@ -107,5 +107,6 @@ def _read_again(source: Path) -> bytes | None:
         return None
 
 
-def _wants_colour() -> bool:
+def wants_colour() -> bool:
+    """Whether stderr is a terminal that shows colours, and its user wants them."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -13,11 +13,11 @@ from typing import Any
 import click
 
 from altlas_runner.alt_file import AltFile, validate_alt_file
-from altlas_runner.cli.diagnostics import STDIN, Checked, print_diagnostics
+from altlas_runner.cli.diagnostics import STDIN, Checked
 from altlas_runner.cli.inputs import read_inputs
 from altlas_runner.cli.logs import set_up_logging
 from altlas_runner.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, with_exit_codes
-from altlas_runner.cli.progress import Progress, ProgressMode
+from altlas_runner.cli.progress import PROGRESS_MODES, Progress, ProgressMode, progress_of
 from altlas_runner.cli.source import UnusableFileError, kept_stdin, parse_source, parser_with_schema, read_source
 from altlas_runner.config import LOG_LEVELS, PROTOCOLS, RunnerConfig
 from altlas_runner.errors import ConfigurationError
@@ -75,7 +75,12 @@ __all__ = ["run"]
 )
 @click.option("--seed", type=int, help="Seed of the random waits between attempts.")
 @click.option(
-    "--progress", type=click.Choice(["auto", "tty", "plain", "json", "none"]), default="auto", show_default=True
+    "--progress",
+    "progress_mode",
+    type=click.Choice(PROGRESS_MODES),
+    default="auto",
+    show_default=True,
+    help="How the run is shown on stderr; auto is tty on a terminal, else plain.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
 @with_exit_codes
@@ -86,7 +91,7 @@ def run(
     config_file: Path | None,
     schema: Path | None,
     seed: int | None,
-    progress: ProgressMode,
+    progress_mode: ProgressMode,
     as_json: bool,
     handlers: tuple[str, ...],
     **settings: Any,
@@ -99,7 +104,8 @@ def run(
     if handlers:
         given["handlers"] = handlers
     config = RunnerConfig(config_file=config_file, **given)
-    set_up_logging(config.log_level)
+    set_up_logging(config.log_level, as_json=progress_mode == "json")
+    progress = progress_of(progress_mode)
     if alt_file == input_file == STDIN:
         raise ConfigurationError("only one of ALT_FILE and --input-file can be - (stdin)")
     given_inputs = read_inputs(inputs, input_file)
@@ -110,12 +116,11 @@ def run(
         checked = Checked.read(alt_file, parser.validate(content, given_inputs), kept_stdin(alt_file))
         if any(diagnostic.severity == "error" for diagnostic in found):
             raise UnusableFileError(checked)
-        if progress != "none":
-            print_diagnostics([checked], style="concise", most=10, more=f"altlas-runner validate {alt_file}")
+        progress.warn(checked, how_to_see_all=f"altlas-runner validate {alt_file}")
     if config.handlers:  # modules beside the file, as python -m finds them; last, so that they hide nothing
         sys.path.append(str(Path.cwd()))
     runner = Runner(config, use_installed_handlers=True)
-    last_file, interrupted = asyncio.run(_execute(runner, parsed, Progress(progress), seed, given_inputs))
+    last_file, interrupted = asyncio.run(_execute(runner, parsed, progress, seed, given_inputs))
     _print_summary(last_file, runner.bundle_path(last_file), as_json)
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)
@@ -136,17 +141,18 @@ async def _execute(
             # Files appear whole or not at all, so nothing half written stays. A KeyboardInterrupt would have to wait
             # for threads, and can get lost in a callback.
             kill_all()
-            click.echo("left at once", err=True)
+            progress.close()
+            progress.say("left at once")
             sys.stderr.flush()
             os._exit(EXIT_INTERRUPTED)
         interrupted = True
-        click.echo("stopping: what runs is cancelled, the bundle is written; Ctrl-C again leaves at once", err=True)
+        progress.say("stopping: what runs is cancelled, the bundle is written; Ctrl-C again leaves at once")
         runner.cancel(f"interrupted by {number.name}")
 
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, interrupt, each)
-    with progress.showing():
-        last_file = await runner.execute(alt_file, on_event=progress.on_event, seed=seed, inputs=inputs)
+    async with progress.showing():
+        last_file = await runner.execute(alt_file, on_event=progress.observers, seed=seed, inputs=inputs)
     return last_file, interrupted
 
 

@@ -4,6 +4,8 @@ from altlas_runner.task_manager.events import (
     AttemptFailed,
     Event,
     RunFinished,
+    RunPaused,
+    RunResumed,
     RunStarted,
     TaskFinished,
     TaskProgress,
@@ -13,13 +15,17 @@ from altlas_runner.task_manager.events import (
 )
 from altlas_runner.task_manager.handlers import HandlerContext, handler
 from altlas_runner.task_manager.manager import TaskManager, new_run_id
+from altlas_runner.task_manager.observing import Observer
 from altlas_runner.task_manager.scheduler import Scheduler
 
 __all__ = [
     "AttemptFailed",
     "Event",
     "HandlerContext",
+    "Observer",
     "RunFinished",
+    "RunPaused",
+    "RunResumed",
     "RunStarted",
     "Scheduler",
     "TaskFinished",

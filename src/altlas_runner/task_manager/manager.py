@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,17 +18,15 @@ from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.driver import Driver
-from altlas_runner.task_manager.events import Event
 from altlas_runner.task_manager.handlers import HandlerExecutor, HandlerSource, collect_handlers
 from altlas_runner.task_manager.ledger import Ledger
+from altlas_runner.task_manager.observing import Observer, Observers
 from altlas_runner.task_manager.plan import Schedule, plan_run
 from altlas_runner.task_manager.scheduler import Scheduler
 from altlas_runner.task_manager.signals import CancelAsked, CancelTaskAsked, PauseAsked, ResumeAsked, Signal
 from altlas_runner.task_manager.substitution import Substitution
 
 __all__ = ["TaskManager", "new_run_id"]
-
-_log = logging.getLogger("altlas_runner")
 
 
 def new_run_id() -> str:
@@ -51,8 +47,8 @@ class TaskManager:
         handlers: functions by the `parameters.task_type` of the tasks they do, or a list of those that `@handler`
             named. All other tasks go to the executor.
         artifacts_dir: where handlers put files, in a directory for each task; None takes a new temporary directory.
-        on_event: called with every event, in order, on the event loop's thread; it must return quickly. When it
-            raises it is removed and logged, and the run goes on.
+        on_event: called with every event, in order, on the event loop's thread: one observer or several. One that
+            raises, or is slow (`Observers` says when), is removed and logged, and the run goes on.
         run_id: the id of the run; None makes a new one.
         seed: of the jitter between attempts; the same seed gives the same waits.
         stop_grace_seconds: how long an attempt may take to stop after its deadline or a cancel.
@@ -69,6 +65,7 @@ class TaskManager:
         AltValidationError: the file has errors, or refers to an input that is not given.
         ConfigurationError: a limit is not positive, a task's concurrency group is no name, a handler cannot be used,
             or a task has none and there is no executor.
+        TypeError: an observer is no plain function.
 
     Example:
         >>> results = await TaskManager(alt_file, client, max_concurrency=8).run()  # doctest: +SKIP
@@ -82,7 +79,7 @@ class TaskManager:
         *,
         handlers: HandlerSource | None = None,
         artifacts_dir: Path | None = None,
-        on_event: Callable[[Event], None] | None = None,
+        on_event: Observer | Sequence[Observer] | None = None,
         run_id: str | None = None,
         seed: int | None = None,
         stop_grace_seconds: float = 5.0,
@@ -106,7 +103,7 @@ class TaskManager:
             executor = self._handlers
         self._executor = executor
         self._max_concurrency = max_concurrency or os.cpu_count() or 1
-        self._on_event = on_event
+        self._observers = Observers(on_event)
         policy = executor.retry_policy if isinstance(executor, RetryingExecutor) else RetryPolicy()
         graph = TaskGraph.from_alt_file(alt_file)
         self._plan = plan_run(
@@ -127,8 +124,6 @@ class TaskManager:
         self._early: list[Signal] = []
         self._scheduler: Scheduler | None = None
         self._driver: Driver | None = None
-        self._undelivered: deque[Event] = deque()
-        self._delivering = False
 
     @property
     def statuses(self) -> dict[str, TaskStatus]:
@@ -178,7 +173,7 @@ class TaskManager:
         if self._scheduler is not None:
             raise RuntimeError("a TaskManager runs once; make another one to run the file again")
         wall_at_zero = time.time() - asyncio.get_running_loop().time()
-        observed = self._on_event is not None
+        observed = bool(self._observers)
         ledger = Ledger(self._plan.ids, self.run_id, wall_at_zero, observed)
         self._scheduler = Scheduler(
             self._plan,
@@ -197,7 +192,7 @@ class TaskManager:
             self._executor,
             self._substitution,
             self._run_info,
-            self._tell if observed else None,
+            self._observers.tell if observed else None,
             self._stop_grace_seconds,
         )
         try:
@@ -211,23 +206,3 @@ class TaskManager:
             self._early.append(signal)
         else:
             self._driver.signal(signal)
-
-    # -- the observer ------------------------------------------------------------------------------------------------
-
-    def _tell(self, events: Iterable[Event]) -> None:
-        """Tell the observer everything in order, also when it causes new events while it is being told."""
-        self._undelivered.extend(events)
-        if self._delivering:
-            return
-        self._delivering = True
-        try:
-            while self._undelivered:
-                event = self._undelivered.popleft()
-                if self._on_event is not None:
-                    self._on_event(event)
-        except Exception:
-            _log.exception("the observer of the run raised and was removed")
-            self._on_event = None
-            self._undelivered.clear()
-        finally:
-            self._delivering = False
