@@ -71,6 +71,15 @@ def test_the_python_of_the_readme_runs_and_has_twelve_lines(tmp_path: Path) -> N
         assert run_program(program, tmp_path).strip()
 
 
+def test_the_python_of_the_page_on_scheduling_prints_what_it_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "scheduling.md").read_text()
+    (program_text,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (printed,) = re.findall(r"It prints `(.*?)`", page)
+    program = tmp_path / "program.py"
+    program.write_text(program_text)
+    assert run_program(program, tmp_path) == f"{printed}\n"
+
+
 @pytest.mark.slow
 def test_the_python_of_the_page_on_progress_prints_what_it_says(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "progress.md").read_text()

@@ -87,6 +87,16 @@ class RunnerConfig(BaseSettings):
     """Whether bundles get a picture of the task graph."""
     compress_artifacts: bool = True
     """Whether artifacts are compressed where it helps."""
+    schedule: Literal["file-order", "critical-path"] = "file-order"
+    """Which of several ready tasks of equal priority starts first: the first in the file, or the one with the longest
+    chain of tasks behind it."""
+    concurrency_groups: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """How many tasks of each named group (`parameters.concurrency_group`) may run at one time; in the environment
+    variable a JSON object."""
+    run_deadline_seconds: float | None = Field(None, gt=0)
+    """How long a whole run may take; what has not ended by then is cancelled."""
+    fail_fast: bool = False
+    """Whether the first task that fails ends the run: what it stops is cancelled."""
     handlers: Annotated[tuple[str, ...], NoDecode] = ()
     """Where handlers are found, each `module:attribute`; in the environment variable with commas between them."""
     allow_commands: bool = False

@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from altlas_runner.ai_service import AiServiceClient
-from altlas_runner.alt_file import AltFile, AltParser
+from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
+from altlas_runner.alt_file.selection import Selection
 from altlas_runner.config import RunnerConfig
-from altlas_runner.errors import AltlasRunnerError
+from altlas_runner.errors import AltlasRunnerError, AltValidationError
 from altlas_runner.execution import Executor
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor, secrets_in
@@ -101,6 +102,7 @@ class Runner:
         on_event: Observer | Sequence[Observer] | None = None,
         seed: int | None = None,
         inputs: Mapping[str, Any] | None = None,
+        selection: Selection | None = None,
     ) -> LastFile:
         """Run every task of an ALT file and write the bundle.
 
@@ -110,6 +112,7 @@ class Runner:
             seed: of the jitter between attempts.
             inputs: the values that references to inputs stand for, by name; any JSON. Values under key-like names
                 show nowhere in the bundle.
+            selection: which tasks to run; None is all. The others are absent from the LAST file.
 
         Returns:
             The LAST file. Its bundle is in `bundle_path(last_file)`. Failed tasks are in it; they do not raise.
@@ -117,11 +120,12 @@ class Runner:
         Raises:
             AltParseError: the file cannot be read, has errors, or refers to an input that is not given; nothing was
                 run, nothing written.
-            ConfigurationError: a handler cannot be used.
+            ConfigurationError: a handler cannot be used, or the selection makes no sense.
             BundleError: the bundle cannot be written; an output directory that refuses is found before the first call.
         """
         alt_file = alt if isinstance(alt, AltFile) else AltParser().parse_from_path(alt)
-        handlers = self._handlers_for(alt_file)
+        chosen = selection.apply_to(_checked(alt_file)) if selection else alt_file
+        handlers = self._handlers_for(chosen)
         service = self.config.ai_service()
         generator = (
             LastFileGenerator(self.config.output_dir)
@@ -134,10 +138,10 @@ class Runner:
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
             executor: Executor | None = self._executor or self._kept_client
-            if executor is None and len(handled_tasks(alt_file.tasks, handlers)) < len(alt_file.tasks):
+            if executor is None and len(handled_tasks(chosen.tasks, handlers)) < len(chosen.tasks):
                 executor = await stack.enter_async_context(AiServiceClient(service))
             manager = TaskManager(
-                alt_file,
+                chosen,
                 executor,
                 self.config.max_concurrent_tasks,
                 handlers=handlers,
@@ -145,6 +149,10 @@ class Runner:
                 on_event=on_event,
                 seed=seed,
                 inputs=inputs,
+                schedule=self.config.schedule,
+                concurrency_groups=self.config.concurrency_groups,
+                run_deadline_seconds=self.config.run_deadline_seconds,
+                fail_fast=self.config.fail_fast,
             )
             generator.make_directory(manager.run_id)  # before anything is paid for
             self._running[manager.run_id] = manager
@@ -161,6 +169,7 @@ class Runner:
                 results,
                 last_id=manager.run_id,
                 started_at=started_at,
+                selection=[task.id for task in chosen.tasks] if selection else None,
                 resolved=manager.resolved_tasks,
                 redactor=redactor,
             )
@@ -181,6 +190,14 @@ class Runner:
     def bundle_path(self, last_file: LastFile) -> Path:
         """The directory of a run's bundle."""
         return Path(self.config.output_dir) / last_file.id
+
+
+def _checked(alt_file: AltFile) -> AltFile:
+    """The file, when it has no error: only a sound graph can be cut."""
+    diagnostics = validate_alt_file(alt_file)
+    if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+        raise AltValidationError(diagnostics)
+    return alt_file
 
 
 def _files_of_handlers() -> TemporaryDirectory[str]:
@@ -207,6 +224,7 @@ def run(
     on_event: Observer | Sequence[Observer] | None = None,
     seed: int | None = None,
     inputs: Mapping[str, Any] | None = None,
+    selection: Selection | None = None,
     **options: Any,
 ) -> LastFile:
     """Run an ALT file and write its bundle: the synchronous one-liner.
@@ -220,6 +238,7 @@ def run(
         on_event: called with every event of the run, in order: one observer or several.
         seed: of the jitter between attempts.
         inputs: the values that references to inputs stand for, by name; any JSON.
+        selection: which tasks to run; None is all.
         options: fields of `RunnerConfig`.
 
     Raises:
@@ -239,5 +258,5 @@ def run(
         asyncio.get_running_loop()
     except RuntimeError:
         runner = Runner(config or RunnerConfig(**options), executor=executor, handlers=handlers)
-        return asyncio.run(runner.execute(alt, on_event=on_event, seed=seed, inputs=inputs))
+        return asyncio.run(runner.execute(alt, on_event=on_event, seed=seed, inputs=inputs, selection=selection))
     raise AltlasRunnerError("run() cannot be called inside a running event loop; await Runner(config).execute(…) there")

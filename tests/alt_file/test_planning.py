@@ -134,3 +134,22 @@ def test_the_estimate_agrees_with_what_a_run_takes(file: AltFile, data: st.DataO
     assert max(ends) == pytest.approx(found.critical_seconds)
     assert executor.peak == found.most_at_once
     assert sum(seconds[task] for task in found.critical_path) == found.critical_seconds
+
+
+def test_with_the_graph_the_longest_chain_ahead_starts_first_among_equals() -> None:
+    file = alt_file_of(
+        {"id": "alone"},
+        {"id": "first"},
+        {"id": "second", "dependencies": ["first"]},
+        {"id": "urgent", "priority": "high"},
+    )
+    assert starting_order(file, TaskGraph.from_alt_file(file)) == [3, 1, 0, 2]
+
+
+def test_stated_seconds_weigh_more_than_the_number_of_tasks() -> None:
+    file = alt_file_of(
+        {"id": "first", "parameters": {"runtime_seconds": 1}},
+        {"id": "second", "dependencies": ["first"], "parameters": {"runtime_seconds": 1}},
+        {"id": "long", "parameters": {"runtime_seconds": 10}},
+    )
+    assert starting_order(file, TaskGraph.from_alt_file(file)) == [2, 0, 1]

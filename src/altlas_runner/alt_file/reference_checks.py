@@ -9,13 +9,13 @@ from typing import Any
 from altlas_runner.alt_file.ancestry import independent_pairs
 from altlas_runner.alt_file.diagnostics import Found, Path, Related, found_at, json_pointer, quoted
 from altlas_runner.alt_file.graph import TaskGraph
-from altlas_runner.alt_file.models import AltFile
+from altlas_runner.alt_file.models import AltFile, Task
 from altlas_runner.alt_file.references import MARK, Reference, holds_references, parse_template
 from altlas_runner.alt_file.resolving import look_up
 from altlas_runner.alt_file.spelling import Spelling
 from altlas_runner.errors import ReferenceNotFoundError
 
-__all__ = ["explain_references", "inputs_of", "references_are_sound", "referring_tasks"]
+__all__ = ["explain_references", "inputs_of", "outputs_used_by", "references_are_sound", "referring_tasks"]
 
 _Texts = tuple[int, str | None, Any, Any]
 """Of a task: its index, its id, its description and its parameters."""
@@ -63,6 +63,13 @@ def referring_tasks(alt_file: AltFile) -> list[int]:
         for index, task in enumerate(alt_file.tasks)
         if MARK in task.description or (task.parameters and holds_references(task.parameters))
     ]
+
+
+def outputs_used_by(task: Task) -> list[str]:
+    """The ids of the tasks whose outputs a task refers to, in order of their first use."""
+    texts = (text for _, text in _texts_in(0, task.description, task.parameters))
+    used = (part.name for text in texts for part in parse_template(text).references if part.root == "tasks")
+    return list(dict.fromkeys(used))
 
 
 def inputs_of(alt_file: AltFile) -> list[str]:

@@ -7,16 +7,19 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from altlas_runner.alt_file import AltFile, validate_alt_file
+from altlas_runner.alt_file import validate_alt_file
+from altlas_runner.alt_file.selection import Selection
 from altlas_runner.cli.diagnostics import STDIN, Checked
 from altlas_runner.cli.inputs import read_inputs
 from altlas_runner.cli.logs import set_up_logging
-from altlas_runner.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, with_exit_codes
+from altlas_runner.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_STOPPED, with_exit_codes
 from altlas_runner.cli.progress import PROGRESS_MODES, Progress, ProgressMode, progress_of
 from altlas_runner.cli.source import UnusableFileError, kept_stdin, parse_source, parser_with_schema, read_source
 from altlas_runner.config import LOG_LEVELS, PROTOCOLS, RunnerConfig
@@ -65,6 +68,22 @@ __all__ = ["run"]
     default=None,
     help="Let tasks of the type command run programs: the file may then do whatever you may do.",
 )
+@click.option("--only", metavar="TASK", multiple=True, help="Run exactly this task; repeatable.")
+@click.option(
+    "--from", "from_tasks", metavar="TASK", multiple=True, help="Run this and what depends on it; repeatable."
+)
+@click.option("--until", metavar="TASK", multiple=True, help="Run this and what it needs; repeatable.")
+@click.option("--fail-fast/--no-fail-fast", "fail_fast", default=None, help="End the run at the first failure.")
+@click.option(
+    "--deadline",
+    "run_deadline_seconds",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds the whole run may take; exit code 5 when that stops it.",
+)
+@click.option(
+    "--schedule", type=click.Choice(["file-order", "critical-path"]), help="Who starts first among equal priorities."
+)
+@click.option("--group", "groups", metavar="NAME=LIMIT", multiple=True, help="Limit a concurrency group; repeatable.")
 @click.option("--graphs/--no-graphs", "generate_graphs", default=None, help="Draw the task graph as PNG.")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much is logged.")
 @click.option(
@@ -94,6 +113,10 @@ def run(
     progress_mode: ProgressMode,
     as_json: bool,
     handlers: tuple[str, ...],
+    only: tuple[str, ...],
+    from_tasks: tuple[str, ...],
+    until: tuple[str, ...],
+    groups: tuple[str, ...],
     **settings: Any,
 ) -> None:
     """Run the tasks of ALT_FILE (- is stdin) and write a bundle with results, report and graph.
@@ -103,6 +126,8 @@ def run(
     given = {name: value for name, value in settings.items() if value is not None}
     if handlers:
         given["handlers"] = handlers
+    if groups:
+        given["concurrency_groups"] = RunnerConfig(config_file=config_file).concurrency_groups | _limits(groups)
     config = RunnerConfig(config_file=config_file, **given)
     set_up_logging(config.log_level, as_json=progress_mode == "json")
     progress = progress_of(progress_mode)
@@ -120,16 +145,31 @@ def run(
     if config.handlers:  # modules beside the file, as python -m finds them; last, so that they hide nothing
         sys.path.append(str(Path.cwd()))
     runner = Runner(config, use_installed_handlers=True)
-    last_file, interrupted = asyncio.run(_execute(runner, parsed, progress, seed, given_inputs))
+    selection = Selection(only, from_tasks, until)
+    execute = partial(runner.execute, parsed, seed=seed, inputs=given_inputs, selection=selection)
+    last_file, interrupted = asyncio.run(_execute(runner, execute, progress))
     _print_summary(last_file, runner.bundle_path(last_file), as_json)
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)
+    if any(result.error_code == "RUN_DEADLINE" for result in last_file.task_results):
+        sys.exit(EXIT_STOPPED)
     if last_file.status != "success":
         sys.exit(EXIT_INCOMPLETE)
 
 
+def _limits(groups: tuple[str, ...]) -> dict[str, int]:
+    """The limits of concurrency groups, each written NAME=LIMIT."""
+    limits = {}
+    for text in groups:
+        name, equals, limit = text.rpartition("=")
+        if not equals or not name or not limit.isdecimal() or int(limit) < 1:
+            raise ConfigurationError(f"--group {text}: write NAME=LIMIT, the limit a number of 1 or more")
+        limits[name] = int(limit)
+    return limits
+
+
 async def _execute(
-    runner: Runner, alt_file: AltFile, progress: Progress, seed: int | None, inputs: dict[str, Any]
+    runner: Runner, execute: Callable[..., Awaitable[LastFile]], progress: Progress
 ) -> tuple[LastFile, bool]:
     """Run the file; the first Ctrl-C cancels it and still writes the bundle, a second one leaves at once."""
     loop = asyncio.get_running_loop()
@@ -152,7 +192,7 @@ async def _execute(
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, interrupt, each)
     async with progress.showing():
-        last_file = await runner.execute(alt_file, on_event=progress.observers, seed=seed, inputs=inputs)
+        last_file = await execute(on_event=progress.observers)
     return last_file, interrupted
 
 

@@ -119,12 +119,17 @@ class RunResumed:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """Every task is terminal. `completed` of `task_count` tasks completed."""
+    """Every task is terminal. `completed` of `task_count` tasks completed.
+
+    Attributes:
+        reason: what ended the run early (CANCELLED, RUN_DEADLINE, FAIL_FAST), or None.
+    """
 
     at: datetime
     run_id: str
     task_count: int
     completed: int
+    reason: str | None = None
 
 
 Event = (

@@ -115,11 +115,11 @@ class Ledger:
         if self.observed:
             self._events.append(RunStarted(self.wall(now), self._run_id, len(self._ids)))
 
-    def note_run_end(self, now: float) -> None:
-        """No task is left."""
+    def note_run_end(self, reason: str | None, now: float) -> None:
+        """No task is left; the code of what ended the run early, or None."""
         if self.observed:
             completed = sum(r is not None and r.status is TaskStatus.COMPLETED for r in self.results)
-            self._events.append(RunFinished(self.wall(now), self._run_id, len(self.results), completed))
+            self._events.append(RunFinished(self.wall(now), self._run_id, len(self.results), completed, reason))
 
     def note_pause(self, paused: bool, now: float) -> None:
         """The run was paused, or resumed."""

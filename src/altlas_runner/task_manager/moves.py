@@ -61,6 +61,7 @@ class Moves:
         self._run_deadline = run_deadline_seconds
         self._fail_fast = fail_fast
         self._run_state = NEW
+        self._ended_by: str | None = None
         self._pause_asked = False
         self._cancel_asked: str | None = None
         self._early_cancels: list[CancelTaskAsked] = []
@@ -198,6 +199,7 @@ class Moves:
     def _end_run(self, code: str, reason: str, now: float) -> None:
         """Cancel everything that has not ended."""
         self._run_state = ENDING
+        self._ended_by = code
         self._slots.clear()
         for task, state in enumerate(self._states):
             if state != ENDED:

@@ -100,7 +100,7 @@ class Scheduler(Moves):
         if not self._ledger.unfinished and NEW < self._run_state < OVER:
             self._run_state = OVER
             self._commands.append(EndRun())
-            self._ledger.note_run_end(now)
+            self._ledger.note_run_end(self._ended_by, now)
         commands = self._commands
         if commands:
             self._commands = []
