@@ -38,9 +38,7 @@ def show(table: list[Row]) -> None:
         per_item = f"{row.per_item_us:,.2f}" if row.per_item_us is not None else ""
         ratio = f"{row.ratio:.3f}" if row.ratio is not None else ""
         bound = f"≤ {row.bound:g}{'' if row.holds else ' !'}" if row.bound is not None else ""
-        print(
-            f"{row.benchmark:<42}{row.subject:<34}{value:>16}{per_item:>10}{ratio:>8}  {bound:<9}{row.compared_with}"
-        )
+        print(f"{row.benchmark:<42}{row.subject:<34}{value:>16}{per_item:>10}{ratio:>8}  {bound:<9}{row.compared_with}")
     for row in table:
         if not row.holds:
             print(f"! {row.benchmark}: {row.subject} is {row.ratio:.3f} × {row.compared_with}, not ≤ {row.bound:g}")

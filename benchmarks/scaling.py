@@ -35,9 +35,7 @@ def run() -> list[Row]:
     count = COUNTS[2]
     taken = in_child("benchmarks.scaling", "memory", str(count)) / count
     bound = f"{MOST_BYTES:,} bytes"
-    table.append(
-        Row(f"layered {count:,}, memory", "a task", taken, None, bound, taken / MOST_BYTES, 1.0, unit="bytes")
-    )
+    table.append(Row(f"layered {count:,}, memory", "a task", taken, None, bound, taken / MOST_BYTES, 1.0, unit="bytes"))
     return table
 
 

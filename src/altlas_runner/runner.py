@@ -17,6 +17,7 @@ from altlas_runner.ai_service import AiServiceClient
 from altlas_runner.alt_file import AltFile, AltParser
 from altlas_runner.config import RunnerConfig
 from altlas_runner.errors import AltlasRunnerError
+from altlas_runner.event_loop import run_to_end
 from altlas_runner.execution import Executor
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor, secrets_in
@@ -239,5 +240,5 @@ def run(
         asyncio.get_running_loop()
     except RuntimeError:
         runner = Runner(config or RunnerConfig(**options), executor=executor, handlers=handlers)
-        return asyncio.run(runner.execute(alt, on_event=on_event, seed=seed, inputs=inputs))
+        return run_to_end(runner.execute(alt, on_event=on_event, seed=seed, inputs=inputs))
     raise AltlasRunnerError("run() cannot be called inside a running event loop; await Runner(config).execute(…) there")
