@@ -41,7 +41,7 @@ def show(table: list[Row]) -> None:
         print(f"{row.benchmark:<42}{row.subject:<34}{value:>16}{per_item:>10}{ratio:>8}  {bound:<9}{row.compared_with}")
     for row in table:
         if not row.holds:
-            print(f"! {row.benchmark}: {row.subject} is {row.ratio:.3f} × {row.compared_with}, not ≤ {row.bound:g}")
+            print(f"! {row.benchmark}: {row.subject} is {row.ratio:.3f} times {row.compared_with}, not ≤ {row.bound:g}")
 
 
 if __name__ == "__main__":

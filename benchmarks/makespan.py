@@ -50,8 +50,8 @@ def three_tasks() -> list[Row]:
         ("after", 1.0, ["fast"]),
     )
     tasks = [
-        Task(id=id, description=id, dependencies=needed, parameters={"runtime_seconds": seconds})
-        for id, seconds, needed in runtimes
+        Task(id=name, description=name, dependencies=needed, parameters={"runtime_seconds": seconds})
+        for name, seconds, needed in runtimes
     ]
     spent = _makespan(AltFile(id="three", title="Three tasks", tasks=tasks), 3, 1.0, "file-order", 1.12)
     return [Row("fast → after beside slow", "altlas_runner", spent, None, "1.12 s", spent / 1.12, 1.0, unit="s")]

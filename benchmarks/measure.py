@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 
@@ -32,6 +33,8 @@ class Row:
 
 
 K = TypeVar("K", bound=Hashable)
+Subject = Callable[[], Any]
+Preparation = Callable[[], Subject]
 
 
 def cpu_seconds(
@@ -39,12 +42,16 @@ def cpu_seconds(
 ) -> dict[str, float]:
     """The least CPU seconds of each subject over the rounds; the subjects take turns within a round."""
     return prepared_cpu_seconds(
-        {name: lambda subject=subject: subject for name, subject in subjects.items()}, rounds, collector=collector
+        {name: partial(already, subject) for name, subject in subjects.items()}, rounds, collector=collector
     )
 
 
+def already(subject: Subject) -> Subject:
+    return subject
+
+
 def prepared_cpu_seconds(
-    preparations: Mapping[K, Callable[[], Callable[[], Any]]], rounds: int = 5, *, collector: bool = False
+    preparations: Mapping[K, Preparation], rounds: int = 5, *, collector: bool = False
 ) -> dict[K, float]:
     """The same for subjects that are made anew for each round; making them is not counted."""
     best = dict.fromkeys(preparations, float("inf"))

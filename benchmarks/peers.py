@@ -16,7 +16,7 @@ from typing import Any
 from altlas_runner import AltParser
 from altlas_runner.alt_file import TaskGraph
 from benchmarks.alt_files import text
-from benchmarks.measure import Row, in_child, prepared_cpu_seconds, rows
+from benchmarks.measure import Preparation, Row, already, in_child, prepared_cpu_seconds, rows
 from benchmarks.scheduling import CONCURRENCIES, OURS, SHAPES
 from benchmarks.subjects import ours
 
@@ -140,7 +140,10 @@ def measure(name: str) -> list[tuple[str, int, dict[str, float]]]:
             if name == "hamilton, one at a time" and concurrency > 1:
                 continue
             with peer(graph.dependencies, concurrency) as subject:
-                preparations = {name: lambda subject=subject: subject, OURS: partial(ours, alt_file, concurrency)}
+                preparations: dict[str, Preparation] = {
+                    name: partial(already, subject),
+                    OURS: partial(ours, alt_file, concurrency),
+                }
                 seconds = prepared_cpu_seconds(preparations, 3, collector=True)
             measured.append((shape, concurrency, seconds))
     return measured
