@@ -31,16 +31,18 @@ lint: venv ## style, types, layers
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.bench ## measure against others, print a table, write benchmarks/results.json
-	@$(BIN)/python -m benchmarks
+bench: .venv-bench/.ready ## measure against others, print a table, write benchmarks/results.json (BENCH=parsing: only that)
+	@.venv-bench/bin/python -m benchmarks $(BENCH)
 
-$(VENV)/.bench: $(VENV)/.ready
-	@echo "installing what the benchmarks compare with"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+.venv-bench/.ready: $(VENV)/.ready benchmarks/peers.txt
+	@echo "making .venv-bench with what the benchmarks compare with (a minute or two, once)"
+	@$(BIN)/python -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[bench]' --requirement benchmarks/peers.txt
 	@touch $@
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) build dist output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench build dist output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system: ## install graphviz where it may (the graph of a run needs its dot)

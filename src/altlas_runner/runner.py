@@ -18,6 +18,7 @@ from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.config import RunnerConfig
 from altlas_runner.errors import AltlasRunnerError, AltValidationError
+from altlas_runner.event_loop import run_to_end
 from altlas_runner.execution import Executor
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor, secrets_in
@@ -258,5 +259,5 @@ def run(
         asyncio.get_running_loop()
     except RuntimeError:
         runner = Runner(config or RunnerConfig(**options), executor=executor, handlers=handlers)
-        return asyncio.run(runner.execute(alt, on_event=on_event, seed=seed, inputs=inputs, selection=selection))
+        return run_to_end(runner.execute(alt, on_event=on_event, seed=seed, inputs=inputs, selection=selection))
     raise AltlasRunnerError("run() cannot be called inside a running event loop; await Runner(config).execute(…) there")

@@ -24,6 +24,7 @@ from altlas_runner.cli.progress import PROGRESS_MODES, Progress, ProgressMode, p
 from altlas_runner.cli.source import UnusableFileError, kept_stdin, parse_source, parser_with_schema, read_source
 from altlas_runner.config import LOG_LEVELS, PROTOCOLS, RunnerConfig
 from altlas_runner.errors import ConfigurationError
+from altlas_runner.event_loop import run_to_end
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.runner import Runner
@@ -147,7 +148,7 @@ def run(
     runner = Runner(config, use_installed_handlers=True)
     selection = Selection(only, from_tasks, until)
     execute = partial(runner.execute, parsed, seed=seed, inputs=given_inputs, selection=selection)
-    last_file, interrupted = asyncio.run(_execute(runner, execute, progress))
+    last_file, interrupted = run_to_end(_execute(runner, execute, progress))
     _print_summary(last_file, runner.bundle_path(last_file), as_json)
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)
