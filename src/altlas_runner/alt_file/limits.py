@@ -39,7 +39,7 @@ class Limits:
     def count_problems(self, alt_file: AltFile) -> list[Diagnostic]:
         """What is wrong with the number of tasks and dependencies."""
         tasks = alt_file.tasks
-        dependencies = sum(len(task.dependencies) for task in tasks if task.dependencies)
+        dependencies = sum(map(len, filter(None, [task.dependencies for task in tasks])))
         counts = (("tasks", len(tasks), self.tasks), ("dependencies", dependencies, self.dependencies))
         return [
             Diagnostic(

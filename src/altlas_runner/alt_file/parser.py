@@ -19,9 +19,9 @@ from pydantic_core import PydanticSerializationError, to_json
 from altlas_runner.alt_file.diagnostics import Diagnostic, Found, sort_by_position
 from altlas_runner.alt_file.explanation import explain
 from altlas_runner.alt_file.json_text import (
+    all_finite,
     duplicate_keys,
     encoding_problem,
-    may_hold_numbers_out_of_range,
     numbers_out_of_range,
     read_json,
     syntax_problem,
@@ -204,7 +204,7 @@ class AltParser:
                 too_many = self.limits.count_problems(alt_file)
                 if too_many:
                     raise AltFormatError(_positioned(too_many, content, yaml))
-                is_plain = self.schema_check is None and not may_hold_numbers_out_of_range(content)
+                is_plain = self.schema_check is None and all_finite(_free_values(alt_file))
                 if is_plain and is_sound(alt_file, may_refer=may_hold_references(content)):
                     return alt_file
             document, found = self._problems(content, wrong_types)
@@ -223,7 +223,7 @@ class AltParser:
         except ValueError as error:
             problem = syntax_problem(content)
             raise _error_class({problem.code})([problem]) from error
-        found = list(numbers_out_of_range(document)) if may_hold_numbers_out_of_range(content) else []
+        found = list(numbers_out_of_range(document))
         if is_segmentation(document):
             found += Segmentation(document).problems()
         else:
@@ -233,6 +233,14 @@ class AltParser:
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found
+
+
+def _free_values(alt_file: AltFile) -> list[Any]:
+    """The values of a file that may be any JSON; in the other fields there are no fractional numbers."""
+    tasks = alt_file.tasks
+    parameters = [task.parameters for task in tasks]
+    unknown_fields = [fields for task in tasks if (fields := task.__pydantic_extra__)]
+    return [alt_file.metadata, alt_file.__pydantic_extra__, *parameters, *unknown_fields]
 
 
 def _wrong_types(content: bytes) -> ValidationError | None:
@@ -301,11 +309,10 @@ def _as_json(alt_file: AltFile) -> bytes:
     except (PydanticSerializationError, ValueError) as error:
         message = f"the file holds a value that JSON cannot say: {error}"
         raise AltFormatError([Diagnostic("ALT303", message)]) from error
-    if may_hold_numbers_out_of_range(content):
-        document = read_json(content)
-        diagnostics = sort_by_position(document, numbers_out_of_range(document))
-        if diagnostics:
-            raise AltFormatError(diagnostics)
+    document = read_json(content)
+    diagnostics = sort_by_position(document, numbers_out_of_range(document))
+    if diagnostics:
+        raise AltFormatError(diagnostics)
     return content
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from altlas_runner.alt_file.diagnostics import Diagnostic, sort_by_position
 from altlas_runner.alt_file.explanation import MANY_RETRIES, MANY_SECONDS, explain
-from altlas_runner.alt_file.graph import TaskGraph
+from altlas_runner.alt_file.graph import TaskGraph, can_all_run
 from altlas_runner.alt_file.models import AltFile
 from altlas_runner.alt_file.reference_checks import references_are_sound
 
@@ -81,19 +81,14 @@ def is_sound(alt_file: AltFile, *, may_refer: bool = True) -> bool:
     """
     if any(not text or text.isspace() for text in (alt_file.id, alt_file.title, alt_file.version)):
         return False
-    for task in alt_file.tasks:
-        task_id, description = task.id, task.description
-        if not task_id or not description or task_id.isspace() or description.isspace():
+    tasks = alt_file.tasks
+    ids = [task.id for task in tasks]
+    for texts in (ids, [task.description for task in tasks]):
+        if not all(texts) or any(map(str.isspace, texts)):
             return False
-    graph = TaskGraph.from_alt_file(alt_file)
-    if len(graph.index_of) != len(graph.ids) or len(graph.order) != len(graph.ids):
+    if not can_all_run(ids, [task.dependencies or () for task in tasks]):
         return False
-    for task, row in zip(alt_file.tasks, graph.dependencies, strict=True):
-        listed = task.dependencies
-        # One that is no edge is missing from the row, and so is a repeated one, which is only a warning.
-        if listed and len(row) != len(listed) and len(row) != len(set(listed)):
-            return False
-    return not may_refer or references_are_sound(alt_file, graph, None)
+    return not may_refer or references_are_sound(alt_file, TaskGraph.from_alt_file(alt_file), None)
 
 
 def _edges_are_clean(alt_file: AltFile, graph: TaskGraph) -> bool:
