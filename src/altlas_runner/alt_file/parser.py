@@ -19,7 +19,6 @@ from pydantic_core import PydanticSerializationError, to_json
 from altlas_runner.alt_file.diagnostics import Diagnostic, Found, sort_by_position
 from altlas_runner.alt_file.explanation import explain
 from altlas_runner.alt_file.json_text import (
-    all_finite,
     duplicate_keys,
     encoding_problem,
     numbers_out_of_range,
@@ -201,11 +200,10 @@ class AltParser:
             except ValidationError as error:
                 wrong_types = error
             else:
-                too_many = self.limits.count_problems(alt_file)
+                too_many = self.limits.count_problems(alt_file, len(content))
                 if too_many:
                     raise AltFormatError(_positioned(too_many, content, yaml))
-                is_plain = self.schema_check is None and all_finite(_free_values(alt_file))
-                if is_plain and is_sound(alt_file, may_refer=may_hold_references(content)):
+                if self.schema_check is None and is_sound(alt_file, may_refer=may_hold_references(content)):
                     return alt_file
             document, found = self._problems(content, wrong_types)
             diagnostics = sort_by_position(document, found)
@@ -233,14 +231,6 @@ class AltParser:
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found
-
-
-def _free_values(alt_file: AltFile) -> list[Any]:
-    """The values of a file that may be any JSON; in the other fields there are no fractional numbers."""
-    tasks = alt_file.tasks
-    parameters = [task.parameters for task in tasks]
-    unknown_fields = [fields for task in tasks if (fields := task.__pydantic_extra__)]
-    return [alt_file.metadata, alt_file.__pydantic_extra__, *parameters, *unknown_fields]
 
 
 def _wrong_types(content: bytes) -> ValidationError | None:
