@@ -1,10 +1,11 @@
-"""`make bench`: runs every benchmark, prints a table, writes results.json beside this file.
+"""`make bench`: runs every benchmark, prints a table, keeps the rows in results.json beside this file.
 
-`python -m benchmarks scheduler` runs one of them.
+`python -m benchmarks scheduling` runs one of them and replaces its rows only.
 """
 
 import importlib
 import json
+import os
 import platform
 import sys
 from dataclasses import asdict
@@ -12,29 +13,35 @@ from pathlib import Path
 
 from benchmarks.measure import Row
 
-BENCHMARKS = ("parsing", "scheduling")
+BENCHMARKS = ("parsing", "scheduling", "peers", "scaling", "makespan")
+RESULTS = Path(__file__).with_name("results.json")
 
 
 def main(names: list[str]) -> None:
-    table: list[Row] = []
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in names or BENCHMARKS:
         print(f"running {name} …", file=sys.stderr)
-        table += importlib.import_module(f"benchmarks.{name}").run()
-    print(f"{'benchmark':<34}{'subject':<26}{'CPU s':>9}{'µs/task':>10}{'ratio':>8}  {'bound':<8}compared with")
-    for row in table:
-        ratio = f"{row.ratio:.2f}" if row.ratio is not None else ""
-        bound = f"≤ {row.bound:g}{'' if row.holds else ' !'}" if row.bound is not None else ""
-        print(
-            f"{row.benchmark:<34}{row.subject:<26}{row.seconds:>9.3f}{row.per_item_us:>10.2f}{ratio:>8}  {bound:<8}"
-            f"{row.compared_with}"
-        )
-    if not names:
-        results = {
+        table: list[Row] = importlib.import_module(f"benchmarks.{name}").run()
+        show(table)
+        results[name] = {
             "python": platform.python_version(),
-            "machine": platform.machine(),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "rows": [asdict(row) | {"holds": row.holds} for row in table],
         }
-        Path(__file__).with_name("results.json").write_text(json.dumps(results, indent=1) + "\n")
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def show(table: list[Row]) -> None:
+    print(f"\n{'benchmark':<42}{'subject':<34}{'value':>16}{'µs/task':>10}{'ratio':>8}  {'bound':<9}compared with")
+    for row in table:
+        value = f"{row.value:,.3f} {row.unit}"
+        per_item = f"{row.per_item_us:,.2f}" if row.per_item_us is not None else ""
+        ratio = f"{row.ratio:.3f}" if row.ratio is not None else ""
+        bound = f"≤ {row.bound:g}{'' if row.holds else ' !'}" if row.bound is not None else ""
+        print(f"{row.benchmark:<42}{row.subject:<34}{value:>16}{per_item:>10}{ratio:>8}  {bound:<9}{row.compared_with}")
+    for row in table:
+        if not row.holds:
+            print(f"! {row.benchmark}: {row.subject} is {row.ratio:.3f} × {row.compared_with}, not ≤ {row.bound:g}")
 
 
 if __name__ == "__main__":
