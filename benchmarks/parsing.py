@@ -1,8 +1,15 @@
-"""What parsing and full validation cost, beside what only reads JSON, checks a schema, or sorts a graph."""
+"""What parsing and full validation cost, beside what only reads JSON, checks a schema, or sorts a graph.
+
+`python -m benchmarks.parsing chain` prints what a million tasks cost in a process of its own; `text chain` their text.
+"""
 
 import gc
 import json
 import random
+import resource
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from graphlib import TopologicalSorter
@@ -14,54 +21,122 @@ import orjson
 
 from altlas_runner import AltParser
 from altlas_runner.alt_file import alt_file_schema
+from altlas_runner.cli.rendering import full
+from altlas_runner.errors import AltParseError
 from benchmarks.alt_files import documents, text
-from benchmarks.measure import Row, cpu_seconds, rows
+from benchmarks.measure import Row, cpu_seconds, in_child, rows
 
 COUNT = 100_000
+MANY = 1_000_000
+FEW = COUNT // 20
+MOST_BYTES_A_TASK = 4096
+OURS = "AltParser"
 
 
 def run() -> list[Row]:
     table: list[Row] = []
-    parser = AltParser()
     for order, paused_bound, collected_bound in (("dependencies first", 3.5, 1.6), ("any order", 4.5, 2.6)):
         document = documents("layered", COUNT)
         if order == "any order":
             random.Random(1).shuffle(document["tasks"])
         content = json.dumps(document).encode()
+        del document
         subjects: dict[str, Callable[[], Any]] = {
             "orjson.loads": partial(orjson.loads, content),
             "json.loads": partial(json.loads, content),
-            "AltParser": partial(parser.parse_from_string, content),
+            OURS: partial(AltParser().parse_from_string, content),
         }
         for collector, bound in ((False, paused_bound), (True, collected_bound)):
-            seconds = cpu_seconds(subjects, 4, collector=collector)
-            name = f"parse {COUNT:,}, {order}{', collector on' if collector else ''}"
-            table += rows(name, seconds, COUNT, "orjson.loads", {"AltParser": bound})
-        gc.collect()
-    return table + _graph_rows() + _schema_rows()
+            name = f"{COUNT:,} {order}{', collector on' if collector else ''}"
+            table += rows(name, cpu_seconds(subjects, 4, collector=collector), COUNT, "orjson.loads", {OURS: bound})
+    return table + _late_error_rows() + _graph_rows() + _schema_rows() + _million_rows()
+
+
+def _late_error_rows() -> list[Row]:
+    """From the text to the rendered diagnostic, with the mistake in the last task of a file of 33 MB."""
+    count = 107_000
+    document = documents("layered", count)
+    content = json.dumps(document).encode()
+    document["tasks"][-1]["dependencies"] = ["task_unknown"]
+    subjects: dict[str, Callable[[], Any]] = {
+        "no error": partial(AltParser().parse_from_string, content),
+        "syntax error": partial(_rendered, content[:-3]),
+        "unknown dependency": partial(_rendered, json.dumps(document).encode()),
+    }
+    bounds = {"syntax error": 3.0, "unknown dependency": 3.0}
+    return rows("error in the last task, 33 MB", cpu_seconds(subjects, 3), count, "no error", bounds)
+
+
+def _rendered(content: bytes) -> str:
+    try:
+        AltParser().parse_from_string(content)
+    except AltParseError as error:
+        return full(error.diagnostics, content.decode(), "late.alt.json")
+    raise AssertionError("the file has no error")
 
 
 def _graph_rows() -> list[Row]:
     tasks = documents("layered", COUNT)["tasks"]
     edges = [(dependency, task["id"]) for task in tasks for dependency in task["dependencies"]]
+    content = text("layered", COUNT)
     subjects: dict[str, Callable[[], Any]] = {
         "graphlib": lambda: list(
             TopologicalSorter({task["id"]: task["dependencies"] for task in tasks}).static_order()
         ),
         "networkx": lambda: list(networkx.topological_sort(networkx.DiGraph(edges))),
+        "AltParser, all of it": lambda: AltParser().parse_from_string(content),
     }
-    seconds = cpu_seconds(subjects, 2)
-    content = text("layered", COUNT)
-    seconds["AltParser, all of it"] = cpu_seconds({"": lambda: AltParser().parse_from_string(content)}, 2)[""]
-    return rows(f"only sort the graph of {COUNT:,}", seconds, COUNT, "graphlib")
+    return rows(f"only sort the graph of {COUNT:,}", cpu_seconds(subjects, 2), COUNT, "graphlib")
 
 
 def _schema_rows() -> list[Row]:
-    few = COUNT // 20
-    document, content = documents("layered", few), text("layered", few)
+    document, content = documents("layered", FEW), text("layered", FEW)
     validator = jsonschema.Draft202012Validator(alt_file_schema())
     subjects: dict[str, Callable[[], Any]] = {
         "jsonschema": lambda: validator.is_valid(document),
-        "AltParser": lambda: AltParser().parse_from_string(content),
+        OURS: lambda: AltParser().parse_from_string(content),
     }
-    return rows(f"check {few:,} by JSON Schema", cpu_seconds(subjects, 2), few, "jsonschema")
+    return rows(f"check {FEW:,} by JSON Schema", cpu_seconds(subjects, 2), FEW, "jsonschema")
+
+
+def _million_rows() -> list[Row]:
+    table: list[Row] = []
+    for shape in ("chain", "fan-out", "layered"):
+        measured = in_child("benchmarks.parsing", shape)
+        name = f"{MANY:,} {shape}"
+        seconds = {"orjson.loads": measured["orjson"], OURS: measured["ours"]}
+        table += rows(name, seconds, MANY, "orjson.loads", {OURS: 3.5})
+        memory = measured["bytes"] / MANY
+        bound = f"{MOST_BYTES_A_TASK:,} bytes a task"
+        ratio = memory / MOST_BYTES_A_TASK
+        table.append(Row(name, f"{OURS}, memory", memory, None, bound, ratio, 1.0, "bytes a task"))
+    return table
+
+
+def _measure_million(shape: str) -> dict[str, float]:
+    """CPU seconds of orjson and of our parser with the collector paused, and the most memory that ours held.
+
+    The text is made by a process of its own, so that the greatest size of this one is that of parsing.
+    """
+    command = [sys.executable, "-m", "benchmarks.parsing", "text", shape]
+    content = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    gc.disable()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ours = _spent(AltParser().parse_from_string, content)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return {"ours": ours, "orjson": _spent(orjson.loads, content), "bytes": most * 1024.0}
+
+
+def _spent(read: Callable[[bytes], Any], content: bytes) -> float:
+    began = time.process_time()
+    kept = read(content)
+    spent = time.process_time() - began
+    del kept
+    return spent
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "text":
+        sys.stdout.buffer.write(text(sys.argv[2], MANY))
+    else:
+        print(json.dumps(_measure_million(sys.argv[1])))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altlas_runner.alt_file.graph import TaskGraph
+from altlas_runner.alt_file.graph import TaskGraph, can_all_run
 from altlas_runner.alt_file.models import AltFile, Task
 
 Edges = list[list[int]]
@@ -103,3 +103,18 @@ def test_a_long_chain_needs_no_recursion(closed: bool) -> None:
     graph = graph_of(edges)
     assert len(graph.order) == (0 if closed else size)
     assert graph.cycles() == ([list(range(size))] if closed else [])
+
+
+@given(edge_lists())
+def test_all_can_run_when_every_dependency_exists_and_no_task_waits_for_itself(edges: Edges) -> None:
+    """The quick answer that a parse relies on is the one that the slow, obvious look gives."""
+    size = len(edges)
+    sound = all(target < size for row in edges for target in row) and all(
+        index not in reachable(edges, index) for index in range(size)
+    )
+    assert can_all_run([f"t{i}" for i in range(size)], [[f"t{j}" for j in row] for row in edges]) == sound
+
+
+def test_tasks_with_one_id_cannot_all_run() -> None:
+    """Which of the two a dependency means would be a guess."""
+    assert not can_all_run(["a", "a"], [[], []])

@@ -9,6 +9,8 @@ from altlas_runner.alt_file.models import AltFile
 
 __all__ = ["Limits"]
 
+_SHORTEST_DEPENDENCY = len('"",')
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -36,10 +38,12 @@ class Limits:
             help="split it, or raise the limit with AltParser.with_limits",
         )
 
-    def count_problems(self, alt_file: AltFile) -> list[Diagnostic]:
-        """What is wrong with the number of tasks and dependencies."""
+    def count_problems(self, alt_file: AltFile, size: int) -> list[Diagnostic]:
+        """What is wrong with the number of tasks and dependencies of a file whose text has this many bytes."""
         tasks = alt_file.tasks
-        dependencies = sum(len(task.dependencies) for task in tasks if task.dependencies)
+        dependencies = 0
+        if size > self.dependencies * _SHORTEST_DEPENDENCY:  # in a smaller text there is no room for too many
+            dependencies = sum(map(len, filter(None, [task.dependencies for task in tasks])))
         counts = (("tasks", len(tasks), self.tasks), ("dependencies", dependencies, self.dependencies))
         return [
             Diagnostic(

@@ -66,10 +66,16 @@ _Time = Annotated[
 _Seconds = Annotated[int, Field(ge=0)]
 
 
+# In a large file hardly a text stands twice within reach of the cache, so only keys are worth looking up there.
+_CONFIG = ConfigDict(
+    extra="allow", strict=True, use_attribute_docstrings=True, ser_json_inf_nan="constants", cache_strings="keys"
+)
+
+
 class Task(BaseModel):
     """One task: what the AI service (or a handler) is asked to do, and after which other tasks."""
 
-    model_config = ConfigDict(extra="allow", strict=True, use_attribute_docstrings=True, ser_json_inf_nan="constants")
+    model_config = _CONFIG
 
     id: str
     """Names the task in dependencies, references and results; unique in the file."""
@@ -100,7 +106,7 @@ class AltFile(BaseModel):
         ['a']
     """
 
-    model_config = ConfigDict(extra="allow", strict=True, use_attribute_docstrings=True, ser_json_inf_nan="constants")
+    model_config = _CONFIG
 
     id: str
     """Names the file in its results."""

@@ -21,7 +21,6 @@ from altlas_runner.alt_file.explanation import explain
 from altlas_runner.alt_file.json_text import (
     duplicate_keys,
     encoding_problem,
-    may_hold_numbers_out_of_range,
     numbers_out_of_range,
     read_json,
     syntax_problem,
@@ -201,11 +200,10 @@ class AltParser:
             except ValidationError as error:
                 wrong_types = error
             else:
-                too_many = self.limits.count_problems(alt_file)
+                too_many = self.limits.count_problems(alt_file, len(content))
                 if too_many:
                     raise AltFormatError(_positioned(too_many, content, yaml))
-                is_plain = self.schema_check is None and not may_hold_numbers_out_of_range(content)
-                if is_plain and is_sound(alt_file, may_refer=may_hold_references(content)):
+                if self.schema_check is None and is_sound(alt_file, may_refer=may_hold_references(content)):
                     return alt_file
             document, found = self._problems(content, wrong_types)
             diagnostics = sort_by_position(document, found)
@@ -223,7 +221,7 @@ class AltParser:
         except ValueError as error:
             problem = syntax_problem(content)
             raise _error_class({problem.code})([problem]) from error
-        found = list(numbers_out_of_range(document)) if may_hold_numbers_out_of_range(content) else []
+        found = list(numbers_out_of_range(document))
         if is_segmentation(document):
             found += Segmentation(document).problems()
         else:
@@ -301,11 +299,10 @@ def _as_json(alt_file: AltFile) -> bytes:
     except (PydanticSerializationError, ValueError) as error:
         message = f"the file holds a value that JSON cannot say: {error}"
         raise AltFormatError([Diagnostic("ALT303", message)]) from error
-    if may_hold_numbers_out_of_range(content):
-        document = read_json(content)
-        diagnostics = sort_by_position(document, numbers_out_of_range(document))
-        if diagnostics:
-            raise AltFormatError(diagnostics)
+    document = read_json(content)
+    diagnostics = sort_by_position(document, numbers_out_of_range(document))
+    if diagnostics:
+        raise AltFormatError(diagnostics)
     return content
 
 

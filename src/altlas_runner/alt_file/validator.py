@@ -6,12 +6,13 @@ through the document again and says it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from altlas_runner.alt_file.diagnostics import Diagnostic, sort_by_position
 from altlas_runner.alt_file.explanation import MANY_RETRIES, MANY_SECONDS, explain
-from altlas_runner.alt_file.graph import TaskGraph
+from altlas_runner.alt_file.graph import TaskGraph, can_all_run
+from altlas_runner.alt_file.json_text import all_finite
 from altlas_runner.alt_file.models import AltFile
 from altlas_runner.alt_file.reference_checks import references_are_sound
 
@@ -81,19 +82,22 @@ def is_sound(alt_file: AltFile, *, may_refer: bool = True) -> bool:
     """
     if any(not text or text.isspace() for text in (alt_file.id, alt_file.title, alt_file.version)):
         return False
-    for task in alt_file.tasks:
+    ids: list[str] = []
+    dependencies: list[Sequence[str]] = []
+    free_values: list[Any] = [alt_file.metadata, alt_file.__pydantic_extra__]  # where fractional numbers may stand
+    for task in alt_file.tasks:  # looked at once: a large file is not in the processor's cache
         task_id, description = task.id, task.description
         if not task_id or not description or task_id.isspace() or description.isspace():
             return False
-    graph = TaskGraph.from_alt_file(alt_file)
-    if len(graph.index_of) != len(graph.ids) or len(graph.order) != len(graph.ids):
+        ids.append(task_id)
+        dependencies.append(task.dependencies or ())
+        if task.parameters:
+            free_values.append(task.parameters)
+        if task.__pydantic_extra__:
+            free_values.append(task.__pydantic_extra__)
+    if not all_finite(free_values) or not can_all_run(ids, dependencies):
         return False
-    for task, row in zip(alt_file.tasks, graph.dependencies, strict=True):
-        listed = task.dependencies
-        # One that is no edge is missing from the row, and so is a repeated one, which is only a warning.
-        if listed and len(row) != len(listed) and len(row) != len(set(listed)):
-            return False
-    return not may_refer or references_are_sound(alt_file, graph, None)
+    return not may_refer or references_are_sound(alt_file, TaskGraph.from_alt_file(alt_file), None)
 
 
 def _edges_are_clean(alt_file: AltFile, graph: TaskGraph) -> bool:
