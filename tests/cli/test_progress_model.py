@@ -265,7 +265,7 @@ def test_the_fields_of_the_events_are_those_that_are_documented() -> None:
         "task_finished": [
             "task_id", "status", "error_code", "error", "execution_time_ms", "retry_count", "started_at", "usage",
         ],
-        "run_finished": ["run_id", "task_count", "completed"],
+        "run_finished": ["run_id", "task_count", "completed", "reason"],
     }  # fmt: skip
     page = (Path(__file__).parent.parent.parent / "docs" / "progress.md").read_text()
     for row in rows:
