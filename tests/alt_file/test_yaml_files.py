@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import given
+from hypothesis import strategies as st
 
 from altlas_runner.alt_file import AltFile, AltParser
 from altlas_runner.alt_file.yaml_text import YamlError, read_yaml
@@ -170,3 +171,58 @@ def test_a_yaml_file_reads_like_the_same_json_file(content: Document) -> None:
     assert AltFile.model_validate_json(json.dumps(read)).model_dump(
         exclude={"created_at"}
     ) == AltFile.model_validate_json(json.dumps(content)).model_dump(exclude={"created_at"})
+
+
+TWICE = """\
+id: f
+title: once
+tasks:
+  - &first {id: a, description: d, parameters: {x: 1, "x": 2, x: 3}}
+  - id: b
+    description: d
+    dependencies: [a]
+    parameters: {again: *first}
+title: twice
+"""
+
+
+def test_keys_that_stand_twice_are_told_at_the_last_of_them_and_once_where_an_alias_repeats_them(
+    tmp_path: Path,
+) -> None:
+    """Like in JSON the last one counts, and whoever wrote both wants to know."""
+    (tmp_path / "twice.yaml").write_text(TWICE)
+    for source in (TWICE, tmp_path / "twice.yaml"):
+        found = [d for d in AltParser().validate(source) if d.code == "ALT111"]
+        assert [(d.path, d.line, d.column, d.severity) for d in found] == [
+            ("/title", 9, 1, "warning"),
+            ("/tasks/0/parameters/x", 4, 63, "warning"),
+        ]
+    assert AltParser().parse_from_string(TWICE).title == "twice"
+
+
+def test_keys_twice_inside_a_value_that_does_not_count_are_not_told() -> None:
+    text = "id: f\ntitle: t\nmetadata: {a: {x: 1, x: 2}}\nmetadata: {b: 1}\ntasks: []\n"
+    assert [d.path for d in AltParser().validate(text) if d.code == "ALT111"] == ["/metadata"]
+
+
+def test_a_yaml_file_that_holds_json_has_its_keys_and_places_read_as_json(tmp_path: Path) -> None:
+    """JSON may be indented with tabs, which YAML cannot read."""
+    (tmp_path / "f.yaml").write_text('{\n\t"id": "f",\n\t"title": "",\n\t"tasks": [],\n\t"tasks": []\n}')
+    found = AltParser().validate(tmp_path / "f.yaml")
+    assert [(d.code, d.line, d.column) for d in found] == [
+        ("ALT002", 3, 11),
+        ("ALT101", 5, 11),
+        ("ALT111", 5, 2),
+    ]
+
+
+@given(json_values(), st.text(), json_values(), json_values())
+def test_a_key_is_told_if_and_only_if_it_stands_twice(around: Any, key: str, first: Any, second: Any) -> None:
+    """Whatever the key and its values are."""
+    pairs = [
+        yaml.safe_dump({key: value}, default_flow_style=True, width=10**6).strip()[1:-1] for value in (first, second)
+    ]
+    twice = f"id: f\ntitle: t\ntasks: []\nmetadata: {{{', '.join(pairs)}}}\n"
+    document = {"id": "f", "title": "t", "tasks": [], "metadata": {key: second, key + "x": around}}
+    assert [d.code for d in AltParser().validate(twice) if d.code == "ALT111"] == ["ALT111"]
+    assert not [d for d in AltParser().validate(yaml.safe_dump(document)) if d.code == "ALT111"]

@@ -14,6 +14,7 @@ __all__ = [
     "Path",
     "Related",
     "Severity",
+    "duplicate_key",
     "found_at",
     "json_pointer",
     "quoted",
@@ -144,6 +145,13 @@ def found_at(
 ) -> Found:
     """A problem at this place."""
     return path, Diagnostic(code, message, json_pointer(path), task_id=task_id, help=help, related=related)
+
+
+def duplicate_key(path: Path, line: int | None = None, column: int | None = None) -> Found:
+    """The problem of a key that stands in an object again."""
+    message = f"the key {quoted(str(path[-1]))} stands in this object more than once; the last one counts"
+    pointer = json_pointer(path)
+    return path, Diagnostic("ALT111", message, pointer, line=line, column=column, help="keep one of them")
 
 
 def json_pointer(path: Iterable[str | int]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, Found, Path, found_at, quoted
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, Path, duplicate_key, found_at
 
 __all__ = [
     "duplicate_keys",
@@ -160,8 +160,7 @@ def duplicate_keys(text: bytes) -> Iterator[Found]:
         path, value = waiting.pop()
         if isinstance(value, dict):
             for key in repeated.get(id(value), ()):
-                message = f"the key {quoted(key)} stands in this object more than once; the last one counts"
-                yield found_at((*path, key), "ALT111", message, help="keep one of them")
+                yield duplicate_key((*path, key))
             waiting.extend(((*path, key), item) for key, item in value.items() if isinstance(item, (dict, list)))
         elif isinstance(value, list):
             waiting.extend(((*path, place), item) for place, item in enumerate(value) if isinstance(item, (dict, list)))

@@ -173,7 +173,7 @@ def parse_template(text: str) -> Template:
             except _MalformedError as error:
                 closing, following = text.find("}}", reader.at), text.find(MARK, reader.at)
                 is_closed = closing >= 0 and not 0 <= following < closing
-                if 0 < following and text[following - 1] == "$":
+                if following > 0 and text[following - 1] == "$":
                     following -= 1  # its dollar is part of what follows
                 done = closing + 2 if is_closed else following if following >= 0 else len(text)
                 problem = error if is_closed else _MalformedError("is not closed: its }} is missing", _LITERAL)

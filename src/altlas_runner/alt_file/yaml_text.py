@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, Related
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, Path, Related, duplicate_key
 
-__all__ = ["YamlError", "read_yaml"]
+__all__ = ["YamlError", "duplicate_yaml_keys", "read_yaml"]
 
 _MOST_LEVELS = 200
 _MOST_ALIASED = 10_000_000  # characters and values that aliases may repeat
@@ -59,6 +60,8 @@ class _Builder:
     root: Any = None
     anchors: dict[str, tuple[Any, int, int]] = field(default_factory=dict)
     aliased: int = 0
+    repeated: dict[int, tuple[Any, dict[str, tuple[int, int]]]] = field(default_factory=dict)
+    """By identity of an object: itself, so that it stays the only one, and where its keys stand again."""
 
     def add(self, value: Any, anchor: str | None, size: int, height: int, event: Any) -> None:
         """Take a complete value, of so many values and levels."""
@@ -76,6 +79,9 @@ class _Builder:
             parent.value.append(value)
         elif parent.key is None:
             parent.key = value
+            if value in parent.value:
+                keys = self.repeated.setdefault(id(parent.value), (parent.value, {}))[1]
+                keys[value] = _place(event)
         else:
             parent.value[parent.key] = value
             parent.key = None
@@ -94,6 +100,30 @@ def read_yaml(text: str) -> Any:
     Raises:
         YamlError: `diagnostic` says what is wrong, with line and column.
     """
+    return _built(text).root
+
+
+def duplicate_yaml_keys(text: str) -> Iterator[Found]:
+    """The keys that stand twice in one object of a text that `read_yaml` can read, with the place of the last one.
+
+    What an alias repeats is told once, where it is written.
+    """
+    builder = _built(text)
+    if not builder.repeated:
+        return
+    waiting: list[tuple[Path, Any]] = [((), builder.root)]
+    seen: set[int] = set()
+    for path, value in waiting:  # grows while it is read
+        if not isinstance(value, (dict, list)) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        for key, (line, column) in builder.repeated.get(id(value), (None, {}))[1].items():
+            yield duplicate_key((*path, key), line, column)
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        waiting.extend(((*path, key), item) for key, item in items)
+
+
+def _built(text: str) -> _Builder:
     import yaml
 
     builder = _Builder()
@@ -125,7 +155,7 @@ def read_yaml(text: str) -> Any:
         ) from error
     if not documents:
         raise YamlError(Diagnostic("ALT304", "the file holds no YAML document, only white space or comments"))
-    return builder.root
+    return builder
 
 
 def _beginning(error: Any, mark: Any) -> tuple[Related, ...]:
@@ -174,5 +204,9 @@ def _scalar(event: Any, is_key: bool) -> Any:
 
 
 def _problem(code: str, message: str, event: Any, help_text: str | None = None) -> YamlError:
-    mark = event.start_mark
-    return YamlError(Diagnostic(code, message, line=mark.line + 1, column=mark.column + 1, help=help_text))
+    line, column = _place(event)
+    return YamlError(Diagnostic(code, message, line=line, column=column, help=help_text))
+
+
+def _place(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
