@@ -50,7 +50,7 @@ def _too_deep(document: Any) -> Path | None:
     waiting: list[tuple[Path, Any]] = [((), document)]
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, (dict, list)):
+        if value and isinstance(value, (dict, list)):  # an empty one is no level to the reader
             if len(path) >= _MOST_LEVELS:
                 return path
             items = value.items() if isinstance(value, dict) else enumerate(value)
