@@ -119,3 +119,9 @@ def test_any_damage_to_a_file_gives_a_file_or_an_alt_parse_error(data: st.DataOb
         )
     errors = [d for d in AltParser().validate(bytes(damaged)) if d.severity == "error"]
     assert (parsed_or_refused(AltParser(), bytes(damaged)) is None) == bool(errors)
+    for diagnostic in AltParser().validate(bytes(damaged)):
+        if diagnostic.code != "ALT304":
+            assert diagnostic.line is not None
+            assert diagnostic.column is not None
+            line = bytes(damaged).decode(errors="replace").split("\n")[diagnostic.line - 1]
+            assert 1 <= diagnostic.column <= len(line) + 1

@@ -65,6 +65,30 @@ def test_in_json_an_unknown_field_is_shown_at_its_key(value: Any) -> None:
             assert diagnostic.path.endswith("/" + key.replace("~", "~0").replace("/", "~1"))
 
 
+def places_of(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], int]]:
+    """Every path of a YAML document with the index at which its value begins, as PyYAML itself puts nodes together."""
+    found = [(path, node.start_mark.index)]
+    if isinstance(node, yaml.MappingNode):
+        inner = [(key.value, value) for key, value in node.value]
+    else:
+        inner = list(enumerate(node.value)) if isinstance(node, yaml.SequenceNode) else []
+    return found + [place for step, value in inner for place in places_of(value, (*path, step))]
+
+
+@given(json_values(), st.sampled_from([None, True, False]), st.booleans())
+def test_in_yaml_the_position_is_that_of_the_value(value: Any, flow: bool | None, unicode: bool) -> None:
+    text = yaml.safe_dump({"outer": value}, default_flow_style=flow, allow_unicode=unicode, width=30)
+    places = places_of(yaml.compose(text, Loader=yaml.SafeLoader))
+    diagnostics = [Diagnostic("ALT303", "x", json_pointer(path)) for path, _ in places]
+    for (_, index), found in zip(places, with_positions(diagnostics, text, is_yaml=True), strict=True):
+        assert rest_of(text, found.line, found.column) == text[index:]
+
+
+def test_a_key_of_yaml_may_be_an_alias() -> None:
+    text = "id: &id title\n*id : ''\ntasks: []\n"
+    assert next((d.path, d.line, d.column) for d in AltParser().validate(text)) == ("/title", 2, 7)
+
+
 @given(documents(sound=False))
 def test_every_diagnostic_of_a_yaml_text_has_a_position_inside_the_text(document: dict[str, Any]) -> None:
     text = yaml.safe_dump(document, allow_unicode=True)

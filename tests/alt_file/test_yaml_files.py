@@ -92,7 +92,9 @@ BOMB = "a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n" + "".join(
     [
         ("", "ALT304", (None, None)),
         ("# nothing", "ALT304", (None, None)),
-        ("a: [", "ALT302", (2, 1)),
+        ("a: [", "ALT302", (1, 5)),
+        ("a: [1,\nb: 2", "ALT302", (2, 5)),
+        ('a: "x\u2028y\x85z"\nb: [\n', "ALT302", (3, 1)),
         ("a:\n\t- b", "ALT302", (2, 1)),
         ("a: b: c", "ALT302", (1, 5)),
         ("--- a\n--- b", "ALT302", (2, 1)),
@@ -104,7 +106,8 @@ BOMB = "a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n" + "".join(
         ("a: &a [*a]", "ALT302", (1, 8)),
         ("a: *nowhere", "ALT302", (1, 4)),
         ('a: "\\ud800"', "ALT302", (1, 7)),
-        ("a: \0", "ALT302", (None, None)),
+        ("a: \0", "ALT302", (1, 4)),
+        ("é: 1\nb: é\x07", "ALT302", (2, 5)),
         ("[" * 100_000, "ALT306", (1, 201)),
         ("- " * 100_000, "ALT306", (1, 401)),
         (f"a: {'1' * 5000}", "ALT306", (1, 4)),
@@ -216,13 +219,33 @@ def test_a_yaml_file_that_holds_json_has_its_keys_and_places_read_as_json(tmp_pa
     ]
 
 
-@given(json_values(), st.text(), json_values(), json_values())
-def test_a_key_is_told_if_and_only_if_it_stands_twice(around: Any, key: str, first: Any, second: Any) -> None:
-    """Whatever the key and its values are."""
-    pairs = [
-        yaml.safe_dump({key: value}, default_flow_style=True, width=10**6).strip()[1:-1] for value in (first, second)
-    ]
-    twice = f"id: f\ntitle: t\ntasks: []\nmetadata: {{{', '.join(pairs)}}}\n"
-    document = {"id": "f", "title": "t", "tasks": [], "metadata": {key: second, key + "x": around}}
-    assert [d.code for d in AltParser().validate(twice) if d.code == "ALT111"] == ["ALT111"]
-    assert not [d for d in AltParser().validate(yaml.safe_dump(document)) if d.code == "ALT111"]
+def test_lines_are_those_of_an_editor() -> None:
+    """YAML ends lines at characters that end none elsewhere; the number must lead to the line that people see."""
+    text = 'id: f\ntitle: "a\u2028b\u2029c\x85d"\nversion: ""\ntasks:\r\n  - {id: "😀", description: ""}\r\n'
+    found = [(d.code, d.line, d.column) for d in AltParser().validate(text)]
+    assert found == [("ALT003", 3, 10), ("ALT012", 5, 28)]
+
+
+def test_a_tab_in_the_indentation_is_named() -> None:
+    (found,) = AltParser().validate("id: f\ntasks:\n\t- id: a\n")
+    assert "tab" in found.message
+    assert (found.line, found.column, found.help) == (3, 1, "indent with spaces")
+
+
+characters = [*"abn:-?{}[],#&*!|>'\"%@`~ \n\t\r\\0\x07\u2028😀"]
+marks = ["\n  ", "- ", ": ", "---\n", "...\n", "&a ", "*a", "!!str ", "<<", "1e999"]
+fields = ["id: f\n", "title: t\n", "tasks:\n", "tasks: []\n", " - id: a\n", "   description: d\n"]
+yaml_pieces = st.sampled_from([*characters, *marks, *fields])
+
+
+@given(st.lists(yaml_pieces).map("".join) | st.text())
+def test_any_text_read_as_yaml_gives_a_file_or_an_alt_parse_error_with_places_inside_the_text(text: str) -> None:
+    try:
+        AltParser().parse_from_string(text, is_yaml=True)
+    except AltParseError as error:
+        lines = text.split("\n")
+        for found in error.diagnostics:
+            if found.code != "ALT304":
+                assert found.line is not None
+                assert found.column is not None
+                assert 1 <= found.column <= len(lines[found.line - 1]) + 1

@@ -17,6 +17,7 @@ __all__ = [
     "duplicate_key",
     "found_at",
     "json_pointer",
+    "place_of",
     "quoted",
     "sort_by_position",
 ]
@@ -157,6 +158,17 @@ def duplicate_key(path: Path, line: int | None = None, column: int | None = None
 def json_pointer(path: Iterable[str | int]) -> str:
     """The path as RFC 6901 writes it, such as `/tasks/0/id`."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def place_of(text: str, index: int) -> tuple[int, int]:
+    r"""Line and column of the character with this index, both counted from 1; only \n ends a line.
+
+    Example:
+        >>> place_of("é\nab", 3)
+        (2, 2)
+    """
+    before = text[: max(0, index)]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def quoted(text: str) -> str:

@@ -36,6 +36,10 @@ class _Wanted:
         return self.inside.setdefault(step, _Wanted())
 
 
+_Offsets = dict[int, list[tuple[_Wanted, bool]]]
+"""By index into the text: what begins there, and whether as a key."""
+
+
 def with_positions(diagnostics: Iterable[Diagnostic], text: str, *, is_yaml: bool) -> list[Diagnostic]:
     """The diagnostics with line and column of their paths in this text; those that have them keep them.
 
@@ -49,9 +53,10 @@ def with_positions(diagnostics: Iterable[Diagnostic], text: str, *, is_yaml: boo
             for step in _steps(path):
                 wanted = wanted.within(step)
     try:
-        (_in_yaml if is_yaml else _in_json)(text, root)
+        offsets = _in_yaml(text, root) if is_yaml else _in_json(text, root)
     except (ValueError, StopIteration, IndexError, RecursionError):  # no such text: its diagnostics say where it breaks
         return found
+    _set_places(text, offsets)
     return [_placed(diagnostic, root) for diagnostic in found]
 
 
@@ -82,12 +87,8 @@ def _steps(pointer: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
-# -- JSON ------------------------------------------------------------------------------------------------------------
-
-
-def _in_json(text: str, root: _Wanted) -> None:
-    offsets: dict[int, list[tuple[_Wanted, bool]]] = {}
-    _read(text, _SPACE.match(text, 1 if text.startswith("\ufeff") else 0).end(), root, offsets)  # type: ignore[union-attr]
+def _set_places(text: str, offsets: _Offsets) -> None:
+    """Lines and columns of what was found; of two values for one key the later one stays."""
     line, line_start, seen = 1, 0, 0
     for offset in sorted(offsets):
         newlines = text.count("\n", seen, offset)
@@ -102,7 +103,16 @@ def _in_json(text: str, root: _Wanted) -> None:
                 wanted.value = (line, offset - line_start + 1)
 
 
-def _read(text: str, at: int, wanted: _Wanted, offsets: dict[int, list[tuple[_Wanted, bool]]]) -> int:
+# -- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def _in_json(text: str, root: _Wanted) -> _Offsets:
+    offsets: _Offsets = {}
+    _read(text, _SPACE.match(text, 1 if text.startswith("\ufeff") else 0).end(), root, offsets)  # type: ignore[union-attr]
+    return offsets
+
+
+def _read(text: str, at: int, wanted: _Wanted, offsets: _Offsets) -> int:
     """Note where the value at `at` and what is wanted inside it begin; returns where it ends.
 
     It calls itself only as deep as paths reach, which the parser's limit on depth bounds.
@@ -156,10 +166,12 @@ class _Level:
         self.index += 1
 
 
-def _in_yaml(text: str, root: _Wanted) -> None:
+def _in_yaml(text: str, root: _Wanted) -> _Offsets:
     import yaml
 
+    offsets: _Offsets = {}
     levels: list[_Level] = []
+    texts: dict[str, str] = {}  # by anchor: a key may be an alias
     try:
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if isinstance(event, yaml.CollectionEndEvent):
@@ -167,29 +179,28 @@ def _in_yaml(text: str, root: _Wanted) -> None:
                 if levels:
                     levels[-1].value_ended()
             elif isinstance(event, yaml.NodeEvent):
-                mark: Any = event.start_mark
-                _take(
-                    event, (mark.line + 1, mark.column + 1), levels, root, isinstance(event, yaml.CollectionStartEvent)
-                )
-                if isinstance(event, yaml.MappingStartEvent):
-                    levels[-1].is_mapping = True
+                anchor: Any = event.anchor
+                key = texts.get(anchor, "") if isinstance(event, yaml.AliasEvent) else getattr(event, "value", "")
+                if anchor is not None:
+                    texts[anchor] = key
+                start: Any = event.start_mark
+                wanted, is_key = _begin(levels, key, root, offsets, start.index)
+                if isinstance(event, yaml.CollectionStartEvent):
+                    levels.append(_Level(isinstance(event, yaml.MappingStartEvent), wanted))
+                elif levels and not is_key:
+                    levels[-1].value_ended()
     except yaml.YAMLError:
-        return
+        pass
+    return offsets
 
 
-def _take(event: Any, place: tuple[int, int], levels: list[_Level], root: _Wanted, opens: bool) -> None:
-    """Note the place of a key or of the beginning of a value."""
+def _begin(levels: list[_Level], key: str, root: _Wanted, offsets: _Offsets, index: int) -> tuple[_Wanted | None, bool]:
+    """Note where a key or a value begins; returns what is wanted of it, and whether it is a key."""
     level = levels[-1] if levels else None
-    if level is not None and level.is_mapping and level.step is None:
-        level.step = getattr(event, "value", "") or ""
-        wanted = level.value_wanted()
-        if wanted is not None:
-            wanted.key = place
-        return
+    is_key = level is not None and level.is_mapping and level.step is None
+    if level is not None and is_key:
+        level.step = key
     wanted = root if level is None else level.value_wanted()
     if wanted is not None:
-        wanted.value = place
-    if opens:
-        levels.append(_Level(False, wanted))
-    elif level is not None:
-        level.value_ended()
+        offsets.setdefault(index, []).append((wanted, is_key))
+    return wanted, is_key

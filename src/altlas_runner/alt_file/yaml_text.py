@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, Found, Path, Related, duplicate_key
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, Path, Related, duplicate_key, place_of
 
 __all__ = ["YamlError", "duplicate_yaml_keys", "read_yaml"]
 
@@ -26,7 +26,7 @@ _HELP = {
     "mapping values are not allowed": 'a value that holds ": " stands in quotes; or this line is indented wrongly',
     "cannot start any token": "put the value in quotes",
     "found a tab character": "indent with spaces",
-    "did not find expected key": "a text that holds quotes stands in the other kind of quotes",
+    "did not find expected key": "check the indentation; a text that holds quotes stands in the other kind of quotes",
     "unexpected end of stream": "a bracket or a quote is not closed",
 }
 """How to mend what the reader complains about, by a part of its complaint."""
@@ -38,6 +38,15 @@ class YamlError(ValueError):
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = diagnostic
+        super().__init__(diagnostic.message)
+
+
+class _RefusedError(Exception):
+    """Why a text is refused, and at which index; not at which line, as YAML counts some that no editor does."""
+
+    def __init__(self, diagnostic: Diagnostic, index: int) -> None:
+        self.diagnostic = diagnostic
+        self.index = index
         super().__init__(diagnostic.message)
 
 
@@ -60,8 +69,8 @@ class _Builder:
     root: Any = None
     anchors: dict[str, tuple[Any, int, int]] = field(default_factory=dict)
     aliased: int = 0
-    repeated: dict[int, tuple[Any, dict[str, tuple[int, int]]]] = field(default_factory=dict)
-    """By identity of an object: itself, so that it stays the only one, and where its keys stand again."""
+    repeated: dict[int, tuple[Any, dict[str, int]]] = field(default_factory=dict)
+    """By identity of an object: itself, so that it stays the only one, and at which index its keys stand again."""
 
     def add(self, value: Any, anchor: str | None, size: int, height: int, event: Any) -> None:
         """Take a complete value, of so many values and levels."""
@@ -81,7 +90,7 @@ class _Builder:
             parent.key = value
             if value in parent.value:
                 keys = self.repeated.setdefault(id(parent.value), (parent.value, {}))[1]
-                keys[value] = _place(event)
+                keys[value] = event.start_mark.index
         else:
             parent.value[parent.key] = value
             parent.key = None
@@ -117,8 +126,8 @@ def duplicate_yaml_keys(text: str) -> Iterator[Found]:
         if not isinstance(value, (dict, list)) or id(value) in seen:
             continue
         seen.add(id(value))
-        for key, (line, column) in builder.repeated.get(id(value), (None, {}))[1].items():
-            yield duplicate_key((*path, key), line, column)
+        for key, index in builder.repeated.get(id(value), (None, {}))[1].items():
+            yield duplicate_key((*path, key), *place_of(text, index))
         items = value.items() if isinstance(value, dict) else enumerate(value)
         waiting.extend(((*path, key), item) for key, item in items)
 
@@ -143,27 +152,39 @@ def _built(text: str) -> _Builder:
                 documents += 1
                 if documents > 1:
                     raise _problem("ALT302", "the file holds more than one YAML document", event)
+    except _RefusedError as error:
+        line, column = place_of(text, error.index)
+        raise YamlError(replace(error.diagnostic, line=line, column=column)) from error
+    except yaml.reader.ReaderError as error:
+        raise YamlError(_unreadable_character(text, error.character)) from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        message = f"the text is not YAML: {reason}"
-        help_text = next((words for part, words in _HELP.items() if part in reason), None)
-        began = _beginning(error, mark)
-        raise YamlError(
-            Diagnostic("ALT302", message, line=line, column=column, help=help_text, related=began)
-        ) from error
+        raise YamlError(_syntax_problem(text, error)) from error
     if not documents:
         raise YamlError(Diagnostic("ALT304", "the file holds no YAML document, only white space or comments"))
     return builder
 
 
-def _beginning(error: Any, mark: Any) -> tuple[Related, ...]:
-    """Where that began which could not be read to its end, such as a string without its closing quote."""
-    context, began = getattr(error, "context", None), getattr(error, "context_mark", None)
-    if not context or began is None or (mark and (began.line, began.column) == (mark.line, mark.column)):
-        return ()
-    return (Related("", context, began.line + 1, began.column + 1),)
+def _unreadable_character(text: str, character: int) -> Diagnostic:
+    line, column = place_of(text, text.find(chr(character)))
+    message = f"the text is not YAML: the character U+{character:04X} has no place in it"
+    help_text = 'take it out, or write it in double quotes, such as "\\x07"'
+    return Diagnostic("ALT302", message, line=line, column=column, help=help_text)
+
+
+def _syntax_problem(text: str, error: Any) -> Diagnostic:
+    mark, reason = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "it cannot be read"
+    if mark is None:
+        return Diagnostic("ALT302", f"the text is not YAML: {reason}")
+    if text.startswith("\t", mark.index):
+        reason = "found a tab character where none may stand"
+    help_text = next((words for part, words in _HELP.items() if part in reason), None)
+    line, column = place_of(text, mark.index)
+    began: tuple[Related, ...] = ()
+    context, context_mark = getattr(error, "context", None), getattr(error, "context_mark", None)
+    if context and context_mark is not None and context_mark.index != mark.index:
+        began = (Related("", f"{context} that begins here", *place_of(text, context_mark.index)),)
+    message = f"the text is not YAML: {reason}"
+    return Diagnostic("ALT302", message, line=line, column=column, help=help_text, related=began)
 
 
 def _start(builder: _Builder, event: Any, value: dict[str, Any] | list[Any]) -> None:
@@ -203,10 +224,5 @@ def _scalar(event: Any, is_key: bool) -> Any:
     return json.loads(text)
 
 
-def _problem(code: str, message: str, event: Any, help_text: str | None = None) -> YamlError:
-    line, column = _place(event)
-    return YamlError(Diagnostic(code, message, line=line, column=column, help=help_text))
-
-
-def _place(event: Any) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+def _problem(code: str, message: str, event: Any, help_text: str | None = None) -> _RefusedError:
+    return _RefusedError(Diagnostic(code, message, help=help_text), event.start_mark.index)
