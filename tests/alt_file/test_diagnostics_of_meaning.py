@@ -34,7 +34,7 @@ PAIR = (task("a"), task("b", "a"))
         (document(task("a", timeout_seconds=0)), [("ALT102", "/tasks/0/timeout_seconds")]),
         (document(task("a", timeout_seconds=7201)), [("ALT103", "/tasks/0/timeout_seconds")]),
         (document(task("a", retry_count=21)), [("ALT104", "/tasks/0/retry_count")]),
-        (document(*PAIR, task("c")), [("ALT105", "/tasks/2")]),
+        (document(*PAIR, task("c")), [("ALT105", "/tasks/2/id")]),
         (document(task("a", parameters={})), [("ALT106", "/tasks/0/parameters")]),
         (document(*PAIR, expected_completion_time=0), [("ALT107", "/expected_completion_time")]),
         (document(*PAIR, metadata={}), [("ALT108", "/metadata")]),
@@ -203,7 +203,7 @@ def obvious_problems(content: Document) -> Iterator[tuple[str, str]]:
             yield "ALT104", f"{at}/retry_count"
         others = [name for j, row in enumerate(listed) if ids[j] != each["id"] for name in row]
         if len(tasks) > 1 and not listed[i] and each["id"] not in others:
-            yield "ALT105", at
+            yield "ALT105", f"{at}/id"
         if each.get("parameters") == {}:
             yield "ALT106", f"{at}/parameters"
         if "timeout" in each:

@@ -197,8 +197,8 @@ def test_keys_that_stand_twice_are_told_at_the_last_of_them_and_once_where_an_al
     for source in (TWICE, tmp_path / "twice.yaml"):
         found = [d for d in AltParser().validate(source) if d.code == "ALT111"]
         assert [(d.path, d.line, d.column, d.severity) for d in found] == [
-            ("/title", 9, 1, "warning"),
             ("/tasks/0/parameters/x", 4, 63, "warning"),
+            ("/title", 9, 1, "warning"),
         ]
     assert AltParser().parse_from_string(TWICE).title == "twice"
 
@@ -214,8 +214,8 @@ def test_a_yaml_file_that_holds_json_has_its_keys_and_places_read_as_json(tmp_pa
     found = AltParser().validate(tmp_path / "f.yaml")
     assert [(d.code, d.line, d.column) for d in found] == [
         ("ALT002", 3, 11),
-        ("ALT101", 5, 11),
         ("ALT111", 5, 2),
+        ("ALT101", 5, 11),
     ]
 
 

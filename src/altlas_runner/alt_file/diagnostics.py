@@ -20,6 +20,7 @@ __all__ = [
     "place_of",
     "quoted",
     "sort_by_position",
+    "written_forms",
 ]
 
 Severity = Literal["error", "warning"]
@@ -100,6 +101,8 @@ class Diagnostic:
         task_id: the task concerned, or None.
         help: how to mend it, or None.
         related: other places that help to understand it.
+        part: what it is about of the text at `path`, such as one reference: line and column are those of this part.
+            None is all of it.
     """
 
     code: str
@@ -110,6 +113,7 @@ class Diagnostic:
     task_id: str | None = None
     help: str | None = None
     related: tuple[Related, ...] = ()
+    part: str | None = None
 
     @property
     def severity(self) -> Severity:
@@ -143,9 +147,10 @@ def found_at(
     task_id: str | None = None,
     help: str | None = None,  # noqa: A002
     related: tuple[Related, ...] = (),
+    part: str | None = None,
 ) -> Found:
     """A problem at this place."""
-    return path, Diagnostic(code, message, json_pointer(path), task_id=task_id, help=help, related=related)
+    return path, Diagnostic(code, message, json_pointer(path), task_id=task_id, help=help, related=related, part=part)
 
 
 def duplicate_key(path: Path, line: int | None = None, column: int | None = None) -> Found:
@@ -174,7 +179,13 @@ def place_of(text: str, index: int) -> tuple[int, int]:
 def quoted(text: str) -> str:
     """A name in quotes, fit for a message: at most 80 characters of it, and nothing that a terminal would obey."""
     shown = text if len(text) <= 80 else text[:79] + "…"
-    return json.dumps(shown, ensure_ascii=not shown.isprintable())
+    written = json.dumps(shown, ensure_ascii=False)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in written)
+
+
+def written_forms(text: str) -> tuple[str, ...]:
+    """How a text may stand in a file: as it is, as JSON writes it, in single quotes of YAML."""
+    return text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], text.replace("'", "''")
 
 
 def sort_by_position(document: Any, found: Iterable[Found]) -> list[Diagnostic]:

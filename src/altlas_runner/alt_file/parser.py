@@ -244,7 +244,8 @@ def _positioned(diagnostics: list[Diagnostic], content: bytes, yaml: bytes | Non
     """The diagnostics with their places in the text as it is written: this JSON, or this YAML."""
     if not diagnostics:
         return []
-    return with_positions(diagnostics, (content if yaml is None else yaml).decode(), is_yaml=yaml is not None)
+    placed = with_positions(diagnostics, (content if yaml is None else yaml).decode(), is_yaml=yaml is not None)
+    return sorted(placed, key=lambda diagnostic: (diagnostic.line or 0, diagnostic.column or 0))
 
 
 def _looks_like_yaml(content: bytes) -> bool:

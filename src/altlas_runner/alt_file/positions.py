@@ -13,7 +13,7 @@ from json import JSONDecoder
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, Related
+from altlas_runner.alt_file.diagnostics import Diagnostic, Related, written_forms
 
 __all__ = ["with_positions"]
 
@@ -31,6 +31,7 @@ class _Wanted:
     inside: dict[str, _Wanted] = field(default_factory=dict)
     value: Any = None
     key: Any = None
+    span: tuple[int, int] = (0, 0)  # of a value with nothing wanted inside, as indices into the text
 
     def within(self, step: str) -> _Wanted:
         return self.inside.setdefault(step, _Wanted())
@@ -57,15 +58,36 @@ def with_positions(diagnostics: Iterable[Diagnostic], text: str, *, is_yaml: boo
     except (ValueError, StopIteration, IndexError, RecursionError):  # no such text: its diagnostics say where it breaks
         return found
     _set_places(text, offsets)
-    return [_placed(diagnostic, root) for diagnostic in found]
+    return [_placed(diagnostic, root, text) for diagnostic in found]
 
 
-def _placed(diagnostic: Diagnostic, root: _Wanted) -> Diagnostic:
+def _placed(diagnostic: Diagnostic, root: _Wanted, text: str) -> Diagnostic:
     if diagnostic.line is None:
         line, column = _place(root, diagnostic.path, diagnostic.code in _AT_KEY)
+        if diagnostic.part is not None and line is not None and column is not None:
+            line, column = _place_of_part(diagnostic.part, _wanted_at(root, diagnostic.path), text, line, column)
         diagnostic = replace(diagnostic, line=line, column=column)
     related = tuple(_placed_related(place, root) for place in diagnostic.related)
     return replace(diagnostic, related=related) if related else diagnostic
+
+
+def _place_of_part(part: str, wanted: _Wanted, text: str, line: int, column: int) -> tuple[int, int]:
+    """The place of a part of the value at this place; of the value itself where the part cannot be seen."""
+    start, end = wanted.span
+    forms = "|".join(map(re.escape, written_forms(part)))
+    found = re.compile(rf"(?<!\$)(?:{forms})").search(text, start, end)  # a dollar before a reference makes it literal
+    if found is None:
+        return line, column
+    newlines = text.count("\n", start, found.start())
+    if newlines:
+        return line + newlines, found.start() - text.rindex("\n", start, found.start())
+    return line, column + found.start() - start
+
+
+def _wanted_at(root: _Wanted, path: str) -> _Wanted:
+    for step in _steps(path):
+        root = root.inside[step]
+    return root
 
 
 def _placed_related(place: Related, root: _Wanted) -> Related:
@@ -121,6 +143,7 @@ def _read(text: str, at: int, wanted: _Wanted, offsets: _Offsets) -> int:
     opening = text[at]
     if not wanted.inside or opening not in "{[":
         end: int = _skip_value(text, at)[1]
+        wanted.span = (at, end)
         return end
     space = _SPACE.match
     end = space(text, at + 1).end()  # type: ignore[union-attr]
@@ -189,6 +212,9 @@ def _in_yaml(text: str, root: _Wanted) -> _Offsets:
                     levels.append(_Level(isinstance(event, yaml.MappingStartEvent), wanted))
                 elif levels and not is_key:
                     levels[-1].value_ended()
+                if wanted is not None and not is_key:
+                    end: Any = event.end_mark
+                    wanted.span = (start.index, end.index)
     except yaml.YAMLError:
         pass
     return offsets
