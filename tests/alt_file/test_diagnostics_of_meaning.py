@@ -93,6 +93,21 @@ def test_a_long_circle_is_printed_in_short() -> None:
     assert diagnostic.message.endswith("t19 → (80 more) → t0")
 
 
+def test_a_circle_shows_each_of_its_dependencies_but_not_many() -> None:
+    for size, shown in ((2, 1), (3, 2), (5, 4), (100, 4)):
+        ring = [task(f"t{i}", "a", f"t{(i + 1) % size}") for i in range(size)]
+        (diagnostic,) = validated(document(task("a"), *ring))
+        assert [place.path for place in diagnostic.related] == [
+            f"/tasks/{i}/dependencies/1" for i in range(2, shown + 2)
+        ]
+        assert diagnostic.related[0].message == '"t1" depends on this'
+
+
+def test_of_a_name_only_the_characters_that_do_not_show_are_escaped() -> None:
+    (diagnostic,) = validated(document(task("a", "漢字\u202e👨\u200d👩 \\")))
+    assert diagnostic.message == 'task "a" depends on "漢字\\u202e👨\\u200d👩 \\\\", which is not in this file'
+
+
 def test_names_cannot_speak_to_the_terminal() -> None:
     (diagnostic,) = validated(document(task("a", "\x1b[2J\x9b")))
     assert diagnostic.message == 'task "a" depends on "\\u001b[2J\\u009b", which is not in this file'

@@ -132,6 +132,7 @@ class Diagnostic:
             "task_id": self.task_id,
             "help": self.help,
             "related": [place.to_dict() for place in self.related],
+            "part": self.part,
         }
 
 
