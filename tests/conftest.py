@@ -1,7 +1,7 @@
 """How Hypothesis runs: fewer examples in a hurry, many at night, never against the clock.
 
-At night each property gets 1,000 examples. Those of ALT files alone, which stand in `tests/alt_file` and `tests/testing`,
-are more than twenty, so they get more than 20,000 together:
+At night each property gets 1,000 examples. Those of ALT files, which stand in `tests/alt_file` and `tests/testing`, are
+more than twenty, so they get more than 20,000 together:
 
 - the validator against a slow obvious oracle: `test_diagnostics_of_meaning`, `test_reference_checks`,
   `test_duplicate_keys`, `test_task_graph`
