@@ -34,7 +34,7 @@ PAIR = (task("a"), task("b", "a"))
         (document(task("a", timeout_seconds=0)), [("ALT102", "/tasks/0/timeout_seconds")]),
         (document(task("a", timeout_seconds=7201)), [("ALT103", "/tasks/0/timeout_seconds")]),
         (document(task("a", retry_count=21)), [("ALT104", "/tasks/0/retry_count")]),
-        (document(*PAIR, task("c")), [("ALT105", "/tasks/2")]),
+        (document(*PAIR, task("c")), [("ALT105", "/tasks/2/id")]),
         (document(task("a", parameters={})), [("ALT106", "/tasks/0/parameters")]),
         (document(*PAIR, expected_completion_time=0), [("ALT107", "/expected_completion_time")]),
         (document(*PAIR, metadata={}), [("ALT108", "/metadata")]),
@@ -91,6 +91,21 @@ def test_a_long_circle_is_printed_in_short() -> None:
     (diagnostic,) = validated(document(*ring))
     assert diagnostic.message.startswith("circular dependency: t0 → t1 → ")
     assert diagnostic.message.endswith("t19 → (80 more) → t0")
+
+
+def test_a_circle_shows_each_of_its_dependencies_but_not_many() -> None:
+    for size, shown in ((2, 1), (3, 2), (5, 4), (100, 4)):
+        ring = [task(f"t{i}", "a", f"t{(i + 1) % size}") for i in range(size)]
+        (diagnostic,) = validated(document(task("a"), *ring))
+        assert [place.path for place in diagnostic.related] == [
+            f"/tasks/{i}/dependencies/1" for i in range(2, shown + 2)
+        ]
+        assert diagnostic.related[0].message == '"t1" depends on this'
+
+
+def test_of_a_name_only_the_characters_that_do_not_show_are_escaped() -> None:
+    (diagnostic,) = validated(document(task("a", "漢字\u202e👨\u200d👩 \\")))
+    assert diagnostic.message == 'task "a" depends on "漢字\\u202e👨\\u200d👩 \\\\", which is not in this file'
 
 
 def test_names_cannot_speak_to_the_terminal() -> None:
@@ -203,7 +218,7 @@ def obvious_problems(content: Document) -> Iterator[tuple[str, str]]:
             yield "ALT104", f"{at}/retry_count"
         others = [name for j, row in enumerate(listed) if ids[j] != each["id"] for name in row]
         if len(tasks) > 1 and not listed[i] and each["id"] not in others:
-            yield "ALT105", at
+            yield "ALT105", f"{at}/id"
         if each.get("parameters") == {}:
             yield "ALT106", f"{at}/parameters"
         if "timeout" in each:

@@ -59,6 +59,26 @@ def test_a_text_that_cannot_be_read_gives_one_diagnostic_with_its_place(
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title: t", "YAML"),
+        ("# c\n- id: f", "YAML"),
+        ("hello", "YAML"),
+        ('{"a": # c\n 1}', "no comments"),
+        ('{\n  // c\n  "a": 1}', "no comments"),
+        ('{"a": True}', "small letters"),
+        ("{\"a\": 'x'}", "double quotes"),
+        ('{"a": 1 "b": 2}', "comma"),
+    ],
+)
+def test_the_help_for_a_syntax_error_fits_what_stands_there(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "f.alt").write_text(text)
+    (diagnostic,) = AltParser().validate(tmp_path / "f.alt")
+    assert diagnostic.help is not None
+    assert words in diagnostic.help
+
+
+@pytest.mark.parametrize(
     "number",
     ["NaN", "Infinity", "-Infinity", "1e400", "-1E+0400", "1" * 250 + "e99", '[1, {"y": 1e999}]', "1" * 310 + ".0"],
 )
@@ -119,3 +139,9 @@ def test_any_damage_to_a_file_gives_a_file_or_an_alt_parse_error(data: st.DataOb
         )
     errors = [d for d in AltParser().validate(bytes(damaged)) if d.severity == "error"]
     assert (parsed_or_refused(AltParser(), bytes(damaged)) is None) == bool(errors)
+    for diagnostic in AltParser().validate(bytes(damaged)):
+        if diagnostic.code != "ALT304":
+            assert diagnostic.line is not None
+            assert diagnostic.column is not None
+            line = bytes(damaged).decode(errors="replace").split("\n")[diagnostic.line - 1]
+            assert 1 <= diagnostic.column <= len(line) + 1

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from altlas_runner.alt_file import AltFile, AltMode, AltParser, Priority, Task, TaskGraph
-from altlas_runner.alt_file.merging import new_task_ids, rename_references
+from altlas_runner.alt_file.merging import new_task_ids
+from altlas_runner.alt_file.references import rename_tasks
 from altlas_runner.errors import AltFormatError
 from altlas_runner.testing import alt_file_of, alt_files
 from tests.alt_file.alt_documents import Document
@@ -116,6 +117,7 @@ def test_references_follow_in_descriptions_and_everywhere_in_parameters() -> Non
             for text in (
                 "$${{ tasks.b.output }}",
                 "$$${{ tasks.b.output }}",
+                "${{ tasks.b $${{ tasks.b.output }}",
                 "tasks.b.output",
                 "{{ tasks.b.output }}",
                 "${{ tasks.bb.output }}",
@@ -134,7 +136,7 @@ def test_references_follow_in_descriptions_and_everywhere_in_parameters() -> Non
 )
 def test_only_references_to_renamed_tasks_change(text: str, expected: str) -> None:
     new_ids = {"b": "1_b", "c": "b", "my id": "1_my id", 'it\'s "b"': '1_it\'s "b"', "é": "1_é"}
-    assert rename_references(text, new_ids) == expected
+    assert rename_tasks(text, new_ids) == expected
 
 
 def test_the_priority_of_a_file_goes_with_its_tasks() -> None:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from altlas_runner.alt_file import AltParser, Diagnostic
-from altlas_runner.alt_file.diagnostics import json_pointer
+from altlas_runner.alt_file.diagnostics import json_pointer, written_forms
 from altlas_runner.alt_file.positions import with_positions
+from altlas_runner.alt_file.references import escape
 from altlas_runner.errors import AltParseError
 from altlas_runner.testing import documents, json_values
 
@@ -63,6 +64,57 @@ def test_in_json_an_unknown_field_is_shown_at_its_key(value: Any) -> None:
             key, _ = json.JSONDecoder().raw_decode(rest_of(text, diagnostic.line, diagnostic.column))
             assert isinstance(key, str)
             assert diagnostic.path.endswith("/" + key.replace("~", "~0").replace("/", "~1"))
+
+
+names = st.sampled_from(["b", "my id", 'say "x"', "it's", "é", "😀\\n", "}}", "$"])
+
+
+@given(
+    st.lists(names, min_size=1, max_size=3), st.sampled_from(["json", "ascii", "yaml", "folded"]), st.text("$ \n{é😀")
+)
+def test_a_reference_is_shown_where_it_stands_in_its_text(found: list[str], form: str, around: str) -> None:
+    """In a prompt of thousands of characters nobody would find it."""
+    source = [f"${{{{ tasks[{json.dumps(name, ensure_ascii=False)}].output }}}}" for name in found]
+    prompt = escape(around) + " " + " ".join("$" + each + " or " + each for each in source)
+    document = {"id": "f", "title": "t", "tasks": [{"id": "a", "description": prompt}]}
+    if form in ("json", "ascii"):
+        text = json.dumps(document, indent=1, ensure_ascii=form == "ascii")
+    else:
+        text = yaml.safe_dump(document, allow_unicode=True, width=10**6 if form == "yaml" else 200)
+    shown = AltParser().validate(text)
+    assert {each.part for each in shown} == set(source)
+    for each in shown:
+        assert each.part is not None
+        rest = rest_of(text, each.line, each.column)
+        if rest.startswith(written_forms(each.part)):
+            assert each.column is not None
+            assert each.column == 1 or rest_of(text, each.line, each.column - 1)[0] != "$"
+        else:  # the line is folded inside it, or it is escaped as only YAML does
+            assert form == "folded" or (form == "yaml" and not each.part.isascii())
+
+
+def places_of(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], int]]:
+    """Every path of a YAML document with the index at which its value begins, as PyYAML itself puts nodes together."""
+    found = [(path, node.start_mark.index)]
+    if isinstance(node, yaml.MappingNode):
+        inner = [(key.value, value) for key, value in node.value]
+    else:
+        inner = list(enumerate(node.value)) if isinstance(node, yaml.SequenceNode) else []
+    return found + [place for step, value in inner for place in places_of(value, (*path, step))]
+
+
+@given(json_values(), st.sampled_from([None, True, False]), st.booleans())
+def test_in_yaml_the_position_is_that_of_the_value(value: Any, flow: bool | None, unicode: bool) -> None:
+    text = yaml.safe_dump({"outer": value}, default_flow_style=flow, allow_unicode=unicode, width=30)
+    places = places_of(yaml.compose(text, Loader=yaml.SafeLoader))
+    diagnostics = [Diagnostic("ALT303", "x", json_pointer(path)) for path, _ in places]
+    for (_, index), found in zip(places, with_positions(diagnostics, text, is_yaml=True), strict=True):
+        assert rest_of(text, found.line, found.column) == text[index:]
+
+
+def test_a_key_of_yaml_may_be_an_alias() -> None:
+    text = "id: &id title\n*id : ''\ntasks: []\n"
+    assert next((d.path, d.line, d.column) for d in AltParser().validate(text)) == ("/title", 2, 7)
 
 
 @given(documents(sound=False))

@@ -163,3 +163,31 @@ def test_the_workloads_parse_without_errors() -> None:
         alt_file = AltParser().parse_from_path(path)
         assert alt_file.tasks
         assert json.loads(alt_file.model_dump_json(exclude_unset=True)) == json.loads(path.read_text()), path
+
+
+def nested(levels: int, inside: str = "0") -> str:
+    return '{"a": ' * levels + inside + "}" * levels
+
+
+@pytest.mark.parametrize("inside", ["0", "{}", "[]"])
+@pytest.mark.parametrize("levels", range(194, 202))
+def test_what_is_saved_can_be_read_again_or_is_not_saved(levels: int, inside: str, tmp_path: Path) -> None:
+    """Translating a segment and merging put metadata on deeper levels than they were written on."""
+    plain = f'{{"id": "f", "title": "t", "tasks": [], "metadata": {nested(levels, inside)}}}'
+    segment = f'{{"id": "a", "task_type": "t", "content": "c", "metadata": {nested(levels - 3, inside)}}}'
+    dialect = f'{{"id": "f", "command": "c", "segments": [{segment}]}}'
+    for text in (plain, dialect):
+        try:
+            alt_file = AltParser().parse_from_string(text)
+        except AltFormatError:
+            continue
+        for whole in (alt_file, AltParser().merge_alt_files([alt_file], "Merged")):
+            try:
+                AltParser().save_to_path(whole, tmp_path / "deep.alt")
+            except AltFormatError as error:
+                (diagnostic,) = error.diagnostics
+                assert (diagnostic.code, diagnostic.path.split("/")[1]) == ("ALT306", "metadata")
+                with pytest.raises(AltFormatError):
+                    AltParser().parse_from_string(whole.model_dump_json(exclude_unset=True))
+            else:
+                assert AltParser().parse_from_path(tmp_path / "deep.alt").metadata == whole.metadata

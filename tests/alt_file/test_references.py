@@ -121,6 +121,12 @@ def test_reading_goes_on_behind_what_is_malformed() -> None:
     assert [problem.source for problem in template.problems] == ["${{ a }}", "${{ b ", "${{"]
 
 
+def test_two_dollars_make_it_literal_behind_what_is_malformed_too() -> None:
+    template = parse_template("${{ a $${{ tasks.b.output }}")
+    assert [problem.source for problem in template.problems] == ["${{ a "]
+    assert template.parts == ("${{ a ${{ tasks.b.output }}",)
+
+
 def test_two_dollars_make_it_literal() -> None:
     assert parse_template("$${{ tasks.a.output }}").parts == ("${{ tasks.a.output }}",)
     assert parse_template("$$${{").parts == ("$${{",)

@@ -213,7 +213,11 @@ def test_a_document_with_tasks_and_segments_is_plain_alt() -> None:
             asked({"id": "a", "content": "Do it", "parameters": []}),
             [("ALT106", "/segments/0/parameters")],
         ),
-        (asked(segment("a"), segment("b")), [("ALT105", "/segments/0"), ("ALT105", "/segments/1")]),
+        (
+            asked({"id": "a", "content": "Do it", "parameters": [{"name": "x"}]}),
+            [("ALT303", "/segments/0/parameters/0")],
+        ),
+        (asked(segment("a"), segment("b")), [("ALT105", "/segments/0/id"), ("ALT105", "/segments/1/id")]),
         (
             asked(segment("a"), segment("b", "a"), segment("c", "a"), segment("d", "nowhere", "a", "a", "d", "")),
             [

@@ -119,7 +119,7 @@ def test_all_wrong_types_are_reported_together() -> None:
         ("ALT303", "/tasks/0"),
         ("ALT303", "/tasks/0/id"),
         ("ALT303", "/tasks/1"),
-        ("ALT105", "/tasks/2"),
+        ("ALT105", "/tasks/2/id"),
         ("ALT303", "/tasks/2/retry_count"),
         ("ALT303", "/mode"),
     ]

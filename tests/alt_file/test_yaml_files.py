@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import given
+from hypothesis import strategies as st
 
 from altlas_runner.alt_file import AltFile, AltParser
 from altlas_runner.alt_file.yaml_text import YamlError, read_yaml
@@ -91,7 +92,9 @@ BOMB = "a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n" + "".join(
     [
         ("", "ALT304", (None, None)),
         ("# nothing", "ALT304", (None, None)),
-        ("a: [", "ALT302", (2, 1)),
+        ("a: [", "ALT302", (1, 5)),
+        ("a: [1,\nb: 2", "ALT302", (2, 5)),
+        ('a: "x\u2028y\x85z"\nb: [\n', "ALT302", (3, 1)),
         ("a:\n\t- b", "ALT302", (2, 1)),
         ("a: b: c", "ALT302", (1, 5)),
         ("--- a\n--- b", "ALT302", (2, 1)),
@@ -103,7 +106,8 @@ BOMB = "a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n" + "".join(
         ("a: &a [*a]", "ALT302", (1, 8)),
         ("a: *nowhere", "ALT302", (1, 4)),
         ('a: "\\ud800"', "ALT302", (1, 7)),
-        ("a: \0", "ALT302", (None, None)),
+        ("a: \0", "ALT302", (1, 4)),
+        ("é: 1\nb: é\x07", "ALT302", (2, 5)),
         ("[" * 100_000, "ALT306", (1, 201)),
         ("- " * 100_000, "ALT306", (1, 401)),
         (f"a: {'1' * 5000}", "ALT306", (1, 4)),
@@ -170,3 +174,78 @@ def test_a_yaml_file_reads_like_the_same_json_file(content: Document) -> None:
     assert AltFile.model_validate_json(json.dumps(read)).model_dump(
         exclude={"created_at"}
     ) == AltFile.model_validate_json(json.dumps(content)).model_dump(exclude={"created_at"})
+
+
+TWICE = """\
+id: f
+title: once
+tasks:
+  - &first {id: a, description: d, parameters: {x: 1, "x": 2, x: 3}}
+  - id: b
+    description: d
+    dependencies: [a]
+    parameters: {again: *first}
+title: twice
+"""
+
+
+def test_keys_that_stand_twice_are_told_at_the_last_of_them_and_once_where_an_alias_repeats_them(
+    tmp_path: Path,
+) -> None:
+    """Like in JSON the last one counts, and whoever wrote both wants to know."""
+    (tmp_path / "twice.yaml").write_text(TWICE)
+    for source in (TWICE, tmp_path / "twice.yaml"):
+        found = [d for d in AltParser().validate(source) if d.code == "ALT111"]
+        assert [(d.path, d.line, d.column, d.severity) for d in found] == [
+            ("/tasks/0/parameters/x", 4, 63, "warning"),
+            ("/title", 9, 1, "warning"),
+        ]
+    assert AltParser().parse_from_string(TWICE).title == "twice"
+
+
+def test_keys_twice_inside_a_value_that_does_not_count_are_not_told() -> None:
+    text = "id: f\ntitle: t\nmetadata: {a: {x: 1, x: 2}}\nmetadata: {b: 1}\ntasks: []\n"
+    assert [d.path for d in AltParser().validate(text) if d.code == "ALT111"] == ["/metadata"]
+
+
+def test_a_yaml_file_that_holds_json_has_its_keys_and_places_read_as_json(tmp_path: Path) -> None:
+    """JSON may be indented with tabs, which YAML cannot read."""
+    (tmp_path / "f.yaml").write_text('{\n\t"id": "f",\n\t"title": "",\n\t"tasks": [],\n\t"tasks": []\n}')
+    found = AltParser().validate(tmp_path / "f.yaml")
+    assert [(d.code, d.line, d.column) for d in found] == [
+        ("ALT002", 3, 11),
+        ("ALT111", 5, 2),
+        ("ALT101", 5, 11),
+    ]
+
+
+def test_lines_are_those_of_an_editor() -> None:
+    """YAML ends lines at characters that end none elsewhere; the number must lead to the line that people see."""
+    text = 'id: f\ntitle: "a\u2028b\u2029c\x85d"\nversion: ""\ntasks:\r\n  - {id: "😀", description: ""}\r\n'
+    found = [(d.code, d.line, d.column) for d in AltParser().validate(text)]
+    assert found == [("ALT003", 3, 10), ("ALT012", 5, 28)]
+
+
+def test_a_tab_in_the_indentation_is_named() -> None:
+    (found,) = AltParser().validate("id: f\ntasks:\n\t- id: a\n")
+    assert "tab" in found.message
+    assert (found.line, found.column, found.help) == (3, 1, "indent with spaces")
+
+
+characters = [*"abn:-?{}[],#&*!|>'\"%@`~ \n\t\r\\0\x07\u2028😀"]
+marks = ["\n  ", "- ", ": ", "---\n", "...\n", "&a ", "*a", "!!str ", "<<", "1e999"]
+fields = ["id: f\n", "title: t\n", "tasks:\n", "tasks: []\n", " - id: a\n", "   description: d\n"]
+yaml_pieces = st.sampled_from([*characters, *marks, *fields])
+
+
+@given(st.lists(yaml_pieces).map("".join) | st.text())
+def test_any_text_read_as_yaml_gives_a_file_or_an_alt_parse_error_with_places_inside_the_text(text: str) -> None:
+    try:
+        AltParser().parse_from_string(text, is_yaml=True)
+    except AltParseError as error:
+        lines = text.split("\n")
+        for found in error.diagnostics:
+            if found.code != "ALT304":
+                assert found.line is not None
+                assert found.column is not None
+                assert 1 <= found.column <= len(lines[found.line - 1]) + 1

@@ -43,6 +43,13 @@ def test_a_file_without_problems_is_said_to_have_none() -> None:
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "good.alt: 0 errors, 0 warnings\n")
 
 
+def test_the_name_of_a_file_cannot_speak_to_the_terminal(workplace: Path) -> None:
+    (workplace / "a\x1b[31m.alt").write_text(BAD)
+    done = validated("a\x1b[31m.alt")
+    assert done.stderr.endswith("\na⟨U+001B⟩[31m.alt: 1 error, 1 warning\n")
+    assert "\x1b" not in done.stderr
+
+
 def test_every_problem_is_told_with_its_file_and_code() -> None:
     done = validated("bad.alt")
     assert (done.exit_code, done.stdout) == (3, "")

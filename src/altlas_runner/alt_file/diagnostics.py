@@ -14,10 +14,13 @@ __all__ = [
     "Path",
     "Related",
     "Severity",
+    "duplicate_key",
     "found_at",
     "json_pointer",
+    "place_of",
     "quoted",
     "sort_by_position",
+    "written_forms",
 ]
 
 Severity = Literal["error", "warning"]
@@ -98,6 +101,8 @@ class Diagnostic:
         task_id: the task concerned, or None.
         help: how to mend it, or None.
         related: other places that help to understand it.
+        part: what it is about of the text at `path`, such as one reference: line and column are those of this part.
+            None is all of it.
     """
 
     code: str
@@ -108,6 +113,7 @@ class Diagnostic:
     task_id: str | None = None
     help: str | None = None
     related: tuple[Related, ...] = ()
+    part: str | None = None
 
     @property
     def severity(self) -> Severity:
@@ -126,6 +132,7 @@ class Diagnostic:
             "task_id": self.task_id,
             "help": self.help,
             "related": [place.to_dict() for place in self.related],
+            "part": self.part,
         }
 
 
@@ -141,9 +148,17 @@ def found_at(
     task_id: str | None = None,
     help: str | None = None,  # noqa: A002
     related: tuple[Related, ...] = (),
+    part: str | None = None,
 ) -> Found:
     """A problem at this place."""
-    return path, Diagnostic(code, message, json_pointer(path), task_id=task_id, help=help, related=related)
+    return path, Diagnostic(code, message, json_pointer(path), task_id=task_id, help=help, related=related, part=part)
+
+
+def duplicate_key(path: Path, line: int | None = None, column: int | None = None) -> Found:
+    """The problem of a key that stands in an object again."""
+    message = f"the key {quoted(str(path[-1]))} stands in this object more than once; the last one counts"
+    pointer = json_pointer(path)
+    return path, Diagnostic("ALT111", message, pointer, line=line, column=column, help="keep one of them")
 
 
 def json_pointer(path: Iterable[str | int]) -> str:
@@ -151,10 +166,27 @@ def json_pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+def place_of(text: str, index: int) -> tuple[int, int]:
+    r"""Line and column of the character with this index, both counted from 1; only \n ends a line.
+
+    Example:
+        >>> place_of("é\nab", 3)
+        (2, 2)
+    """
+    before = text[: max(0, index)]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
 def quoted(text: str) -> str:
     """A name in quotes, fit for a message: at most 80 characters of it, and nothing that a terminal would obey."""
     shown = text if len(text) <= 80 else text[:79] + "…"
-    return json.dumps(shown, ensure_ascii=not shown.isprintable())
+    written = json.dumps(shown, ensure_ascii=False)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in written)
+
+
+def written_forms(text: str) -> tuple[str, ...]:
+    """How a text may stand in a file: as it is, as JSON writes it, in single quotes of YAML."""
+    return text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], text.replace("'", "''")
 
 
 def sort_by_position(document: Any, found: Iterable[Found]) -> list[Diagnostic]:

@@ -24,6 +24,7 @@ MANY_RETRIES = 20
 
 _MOST_RETRIES = 255
 _LONGEST_CIRCLE_SHOWN = 20
+_MOST_EDGES_SHOWN = 4
 _FILE_FIELDS = Spelling(AltFile.model_fields)
 _TASK_FIELDS = Spelling(Task.model_fields)
 
@@ -171,7 +172,7 @@ def _task_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[
         yield found_at((*at, "retry_count"), "ALT104", message, task_id=task_id, help=help_text)
     if names.several and task_id is not None and _is_isolated(task, task_id, names):
         message = f"{_named(index, task_id)} is isolated: it depends on no task and no task depends on it"
-        yield found_at(at, "ALT105", message, task_id=task_id, help="fine, unless a dependency was forgotten")
+        yield found_at((*at, "id"), "ALT105", message, task_id=task_id, help="fine, unless a dependency was forgotten")
     if task.get("parameters") == {}:
         message = f"the parameters of {_named(index, task_id)} are empty"
         yield found_at((*at, "parameters"), "ALT106", message, task_id=task_id, help="leave them out")
@@ -216,12 +217,18 @@ def _circles(tasks: list[Any]) -> Iterator[Found]:
         [tasks[index]["id"] for index in places], [_dependencies_of(tasks[index]) for index in places]
     )
     for circle in graph.cycles():
-        first, second = graph.ids[circle[0]], graph.ids[circle[1]]
+        first = graph.ids[circle[0]]
         shown = [quoted(graph.ids[index])[1:-1] for index in circle[:_LONGEST_CIRCLE_SHOWN]]
         if len(circle) > _LONGEST_CIRCLE_SHOWN:
             shown.append(f"({len(circle) - _LONGEST_CIRCLE_SHOWN:,} more)")
         message = "circular dependency: " + " → ".join([*shown, shown[0]])
-        index = places[circle[0]]
-        place = tasks[index]["dependencies"].index(second)
-        at: Path = ("tasks", index, "dependencies", place)
-        yield found_at(at, "ALT023", message, task_id=first, help="take out one of these dependencies")
+        edges: list[Path] = []
+        for task, dependency in zip(circle[: _MOST_EDGES_SHOWN + 1], circle[1:] + circle[:1], strict=False):
+            place = tasks[places[task]]["dependencies"].index(graph.ids[dependency])
+            edges.append(("tasks", places[task], "dependencies", place))
+        related = tuple(
+            Related(json_pointer(edge), f"{quoted(graph.ids[task])} depends on this")
+            for edge, task in zip(edges[1:], circle[1:], strict=False)
+        )
+        help_text = "take out one of these dependencies"
+        yield found_at(edges[0], "ALT023", message, task_id=first, help=help_text, related=related)

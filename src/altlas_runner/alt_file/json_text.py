@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, Found, Path, found_at, quoted
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, Path, duplicate_key, found_at
 
 __all__ = [
     "all_finite",
@@ -45,6 +45,12 @@ _HELP = {
     "invalid number": "a number has no leading zero, no plus sign, and digits on both sides of its point",
 }
 """How to mend what the reader complains about, by a part of its complaint."""
+_HELP_WITH = (
+    (re.compile(rb"#|//|/\*"), "JSON has no comments: take this out"),
+    (re.compile(rb"(?:True|TRUE|False|FALSE)\b"), "write true and false in small letters"),
+)
+"""The same by what stands where it complains."""
+_YAML_HELP = "JSON begins with a {; the name of a file in YAML ends in .yaml or .yml"
 
 
 def read_json(text: bytes) -> Any:
@@ -90,8 +96,12 @@ def syntax_problem(text: bytes) -> Diagnostic:
         if place is None:
             return diagnostic
         line = int(place[1])
-        before = text.split(b"\n", line)[line - 1][: max(0, int(place[2]) - 1)]  # its columns count bytes
-        return replace(diagnostic, line=line, column=len(before.decode(errors="ignore")) + 1)
+        content, width = text.split(b"\n", line)[line - 1], max(0, int(place[2]) - 1)  # its columns count bytes
+        help_text = next((words for shape, words in _HELP_WITH if shape.match(content, width)), diagnostic.help)
+        if text.lstrip()[:1] not in (b"{", b"[", b'"'):
+            help_text = _YAML_HELP
+        column = len(content[:width].decode(errors="ignore")) + 1
+        return replace(diagnostic, line=line, column=column, help=help_text)
     return Diagnostic("ALT302", "the text is not JSON")
 
 
@@ -168,8 +178,7 @@ def duplicate_keys(text: bytes) -> Iterator[Found]:
         path, value = waiting.pop()
         if isinstance(value, dict):
             for key in repeated.get(id(value), ()):
-                message = f"the key {quoted(key)} stands in this object more than once; the last one counts"
-                yield found_at((*path, key), "ALT111", message, help="keep one of them")
+                yield duplicate_key((*path, key))
             waiting.extend(((*path, key), item) for key, item in value.items() if isinstance(item, (dict, list)))
         elif isinstance(value, list):
             waiting.extend(((*path, place), item) for place, item in enumerate(value) if isinstance(item, (dict, list)))

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from altlas_runner.alt_file.diagnostics import Diagnostic
 from altlas_runner.alt_file.models import AltFile, AltMode, Task
+from altlas_runner.alt_file.references import rename_tasks
 from altlas_runner.errors import AltFormatError
 
-__all__ = ["merge", "new_task_ids", "rename_references"]
-
-_QUOTED = r""" (?: "(?:[^"\\]|\\.)*+" | '(?:[^'\\]|\\.)*+' ) """
-_REFERENCE = re.compile(
-    rf"""
-    \$\$\{{\{{                                              # stands for the text itself, and hides what follows
-    | (?P<root> \$\{{\{{ \s*+ tasks )
-      (?: \. (?P<name> [\w-]++ ) | \[ \s*+ (?P<quoted> {_QUOTED} ) \s*+ \] )
-      (?P<path> (?: \.output (?![\w-]) | \[ \s*+ (?: "output" | 'output' ) \s*+ \] )
-                (?: \. [\w-]++ | \[ \s*+ (?: {_QUOTED} | [0-9]{{1,15}}+ ) \s*+ \] )*+ \s*+ \}}\}} )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
+__all__ = ["merge", "new_task_ids"]
 
 
 def merge(files: Iterable[AltFile], title: str, *, new_id: str, created_at: datetime) -> AltFile:
@@ -88,27 +74,6 @@ def new_task_ids(files: Sequence[AltFile]) -> list[dict[str, str]]:
     return renamed
 
 
-def rename_references(text: str, new_ids: Mapping[str, str]) -> str:
-    """The text with output references to these tasks leading to their new ids; all else stays as it is written.
-
-    Example:
-        >>> rename_references("Sum up ${{ tasks.b.output.rows }}", {"b": "1_b"})
-        'Sum up ${{ tasks.1_b.output.rows }}'
-    """
-
-    def renamed(match: re.Match[str]) -> str:
-        name: str | None = match["name"] or (_unquoted(match["quoted"]) if match["quoted"] else None)
-        new_id = None if name is None else new_ids.get(name)
-        if new_id is None:
-            return match[0]
-        plain = _PLAIN_NAME.fullmatch(new_id)
-        return (
-            match["root"] + (f".{new_id}" if plain else f"[{json.dumps(new_id, ensure_ascii=False)}]") + match["path"]
-        )
-
-    return _REFERENCE.sub(renamed, text) if new_ids and "${{" in text else text
-
-
 def _told_of_the_whole(file: AltFile) -> dict[str, Any]:
     """What a file says about all of its tasks and the merged file cannot say in its fields."""
     told = {
@@ -140,28 +105,16 @@ def _as_merged(task: Task, file: AltFile, new_ids: Mapping[str, str]) -> Task:
         update["parameters"] = _with_new_ids(task.parameters, new_ids)
     if task.priority is None and file.priority is not None:
         update["priority"] = file.priority
-    update["description"] = rename_references(task.description, new_ids)
+    update["description"] = rename_tasks(task.description, new_ids)
     return task.model_copy(update=update)
 
 
 def _with_new_ids(value: Any, new_ids: Mapping[str, str]) -> Any:
     """A copy of a JSON value in which references lead to the new ids; keys of objects are no references."""
     if isinstance(value, str):
-        return rename_references(value, new_ids)
+        return rename_tasks(value, new_ids)
     if isinstance(value, dict):
         return {key: _with_new_ids(item, new_ids) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_new_ids(item, new_ids) for item in value]
     return value
-
-
-def _unquoted(written: str) -> str | None:
-    """The name that stands in double or single quotes, or None when it is written wrongly."""
-    inner = written[1:-1]
-    if written[0] == "'":
-        inner = re.sub(r'\\.|"', lambda found: {"\\'": "'", '"': '\\"'}.get(found[0], found[0]), inner, flags=re.DOTALL)
-    try:
-        name: str = json.loads(f'"{inner}"', strict=False)
-    except ValueError:
-        return None
-    return name

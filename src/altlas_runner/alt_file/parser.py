@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 
 from altlas_runner.alt_file.diagnostics import Diagnostic, Found, sort_by_position
 from altlas_runner.alt_file.explanation import explain
@@ -30,11 +30,12 @@ from altlas_runner.alt_file.merging import merge
 from altlas_runner.alt_file.models import AltFile
 from altlas_runner.alt_file.positions import with_positions
 from altlas_runner.alt_file.references import may_hold_references
+from altlas_runner.alt_file.saving import as_json_text
 from altlas_runner.alt_file.schema_check import SchemaCheck
 from altlas_runner.alt_file.segmentation import Segmentation, is_segmentation
 from altlas_runner.alt_file.validator import is_sound
 from altlas_runner.alt_file.wrong_types import explain_wrong_types
-from altlas_runner.alt_file.yaml_text import YamlError, read_yaml
+from altlas_runner.alt_file.yaml_text import YamlError, duplicate_yaml_keys, read_yaml
 from altlas_runner.atomic_file import write_atomically
 from altlas_runner.errors import (
     AltFormatError,
@@ -115,8 +116,7 @@ class AltParser:
         """
         content = _as_bytes(text)
         self._check_size(content)
-        is_yaml = is_yaml or _looks_like_yaml(content)
-        return self._parse(_yaml_as_json(content) if is_yaml else content, content if is_yaml else None)
+        return self._parse(*_as_json_and_yaml(content, is_yaml=is_yaml or _looks_like_yaml(content)))
 
     def validate(
         self, alt_file_or_text: AltFile | str | bytes | Path, inputs: Mapping[str, Any] | None = None
@@ -129,20 +129,19 @@ class AltParser:
         References to inputs are looked at when `inputs` are given.
         """
         try:
-            yaml: bytes | None = None
             if isinstance(alt_file_or_text, AltFile):
-                content = _as_json(alt_file_or_text)
+                content, yaml = as_json_text(alt_file_or_text), None
             elif isinstance(alt_file_or_text, Path):
                 content, yaml = self._read(alt_file_or_text)
             else:
                 content = _as_bytes(alt_file_or_text)
                 self._check_size(content)
-                if _looks_like_yaml(content):
-                    content, yaml = _yaml_as_json(content), content
+                content, yaml = _as_json_and_yaml(content, is_yaml=_looks_like_yaml(content))
             document, found = self._problems(content, _wrong_types(content), inputs)
         except AltParseError as error:
             return error.diagnostics
-        diagnostics = sort_by_position(document, [*found, *duplicate_keys(content)])
+        found += duplicate_keys(content) if yaml is None else duplicate_yaml_keys(yaml.decode())
+        diagnostics = sort_by_position(document, found)
         return diagnostics if isinstance(alt_file_or_text, AltFile) else _positioned(diagnostics, content, yaml)
 
     def save_to_path(self, alt_file: AltFile, path: str | os.PathLike[str]) -> None:
@@ -150,9 +149,9 @@ class AltParser:
 
         Raises:
             AltIoError: it cannot be written.
-            AltFormatError: it holds values that JSON cannot say, put there by a program.
+            AltFormatError: it holds what JSON cannot say, or what would be too deep to be read again.
         """
-        content = _as_json(alt_file)
+        content = as_json_text(alt_file)
         place = self._place(path)
         try:
             write_atomically(place, content)
@@ -180,9 +179,7 @@ class AltParser:
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise _io_error("read", place, error) from error
         self._check_size(content)
-        if place.suffix.lower() in _YAML_SUFFIXES:
-            return _yaml_as_json(content), content
-        return content, None
+        return _as_json_and_yaml(content, is_yaml=place.suffix.lower() in _YAML_SUFFIXES)
 
     def _check_size(self, content: bytes) -> None:
         problem = self.limits.size_problem(len(content))
@@ -245,7 +242,8 @@ def _positioned(diagnostics: list[Diagnostic], content: bytes, yaml: bytes | Non
     """The diagnostics with their places in the text as it is written: this JSON, or this YAML."""
     if not diagnostics:
         return []
-    return with_positions(diagnostics, (content if yaml is None else yaml).decode(), is_yaml=yaml is not None)
+    placed = with_positions(diagnostics, (content if yaml is None else yaml).decode(), is_yaml=yaml is not None)
+    return sorted(placed, key=lambda diagnostic: (diagnostic.line or 0, diagnostic.column or 0))
 
 
 def _looks_like_yaml(content: bytes) -> bool:
@@ -274,8 +272,10 @@ def _as_bytes(text: str | bytes) -> bytes:
         raise AltJsonError([Diagnostic("ALT302", message, line=line, column=column)]) from error
 
 
-def _yaml_as_json(content: bytes) -> bytes:
-    """JSON text of the same document; a YAML file may be JSON already."""
+def _as_json_and_yaml(content: bytes, *, is_yaml: bool) -> tuple[bytes, bytes | None]:
+    """JSON text of the document, and its YAML text where that is how it is written; a YAML file may be JSON already."""
+    if not is_yaml:
+        return content, None
     problem = encoding_problem(content)
     if problem is not None:
         raise _error_class({problem.code})([problem])
@@ -285,25 +285,11 @@ def _yaml_as_json(content: bytes) -> bytes:
         except ValueError:
             pass
         else:
-            return content
+            return content, None
     try:
-        return to_json(read_yaml(content.decode()), inf_nan_mode="constants")
+        return to_json(read_yaml(content.decode()), inf_nan_mode="constants"), content
     except YamlError as error:
         raise _error_class({error.diagnostic.code})([error.diagnostic]) from error
-
-
-def _as_json(alt_file: AltFile) -> bytes:
-    """What is written of a file: the fields that were set."""
-    try:
-        content = alt_file.model_dump_json(indent=2, exclude_unset=True, warnings=False).encode() + b"\n"
-    except (PydanticSerializationError, ValueError) as error:
-        message = f"the file holds a value that JSON cannot say: {error}"
-        raise AltFormatError([Diagnostic("ALT303", message)]) from error
-    document = read_json(content)
-    diagnostics = sort_by_position(document, numbers_out_of_range(document))
-    if diagnostics:
-        raise AltFormatError(diagnostics)
-    return content
 
 
 def _io_error(verb: str, path: Path, error: OSError | ValueError) -> AltIoError:

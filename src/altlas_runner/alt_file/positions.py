@@ -13,7 +13,7 @@ from json import JSONDecoder
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, Related
+from altlas_runner.alt_file.diagnostics import Diagnostic, Related, written_forms
 
 __all__ = ["with_positions"]
 
@@ -31,9 +31,14 @@ class _Wanted:
     inside: dict[str, _Wanted] = field(default_factory=dict)
     value: Any = None
     key: Any = None
+    span: tuple[int, int] = (0, 0)  # of a value with nothing wanted inside, as indices into the text
 
     def within(self, step: str) -> _Wanted:
         return self.inside.setdefault(step, _Wanted())
+
+
+_Offsets = dict[int, list[tuple[_Wanted, bool]]]
+"""By index into the text: what begins there, and whether as a key."""
 
 
 def with_positions(diagnostics: Iterable[Diagnostic], text: str, *, is_yaml: bool) -> list[Diagnostic]:
@@ -49,18 +54,40 @@ def with_positions(diagnostics: Iterable[Diagnostic], text: str, *, is_yaml: boo
             for step in _steps(path):
                 wanted = wanted.within(step)
     try:
-        (_in_yaml if is_yaml else _in_json)(text, root)
+        offsets = _in_yaml(text, root) if is_yaml else _in_json(text, root)
     except (ValueError, StopIteration, IndexError, RecursionError):  # no such text: its diagnostics say where it breaks
         return found
-    return [_placed(diagnostic, root) for diagnostic in found]
+    _set_places(text, offsets)
+    return [_placed(diagnostic, root, text) for diagnostic in found]
 
 
-def _placed(diagnostic: Diagnostic, root: _Wanted) -> Diagnostic:
+def _placed(diagnostic: Diagnostic, root: _Wanted, text: str) -> Diagnostic:
     if diagnostic.line is None:
         line, column = _place(root, diagnostic.path, diagnostic.code in _AT_KEY)
+        if diagnostic.part is not None and line is not None and column is not None:
+            line, column = _place_of_part(diagnostic.part, _wanted_at(root, diagnostic.path), text, line, column)
         diagnostic = replace(diagnostic, line=line, column=column)
     related = tuple(_placed_related(place, root) for place in diagnostic.related)
     return replace(diagnostic, related=related) if related else diagnostic
+
+
+def _place_of_part(part: str, wanted: _Wanted, text: str, line: int, column: int) -> tuple[int, int]:
+    """The place of a part of the value at this place; of the value itself where the part cannot be seen."""
+    start, end = wanted.span
+    forms = "|".join(map(re.escape, written_forms(part)))
+    found = re.compile(rf"(?<!\$)(?:{forms})").search(text, start, end)  # a dollar before a reference makes it literal
+    if found is None:
+        return line, column
+    newlines = text.count("\n", start, found.start())
+    if newlines:
+        return line + newlines, found.start() - text.rindex("\n", start, found.start())
+    return line, column + found.start() - start
+
+
+def _wanted_at(root: _Wanted, path: str) -> _Wanted:
+    for step in _steps(path):
+        root = root.inside[step]
+    return root
 
 
 def _placed_related(place: Related, root: _Wanted) -> Related:
@@ -82,12 +109,8 @@ def _steps(pointer: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
-# -- JSON ------------------------------------------------------------------------------------------------------------
-
-
-def _in_json(text: str, root: _Wanted) -> None:
-    offsets: dict[int, list[tuple[_Wanted, bool]]] = {}
-    _read(text, _SPACE.match(text, 1 if text.startswith("\ufeff") else 0).end(), root, offsets)  # type: ignore[union-attr]
+def _set_places(text: str, offsets: _Offsets) -> None:
+    """Lines and columns of what was found; of two values for one key the later one stays."""
     line, line_start, seen = 1, 0, 0
     for offset in sorted(offsets):
         newlines = text.count("\n", seen, offset)
@@ -102,7 +125,16 @@ def _in_json(text: str, root: _Wanted) -> None:
                 wanted.value = (line, offset - line_start + 1)
 
 
-def _read(text: str, at: int, wanted: _Wanted, offsets: dict[int, list[tuple[_Wanted, bool]]]) -> int:
+# -- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def _in_json(text: str, root: _Wanted) -> _Offsets:
+    offsets: _Offsets = {}
+    _read(text, _SPACE.match(text, 1 if text.startswith("\ufeff") else 0).end(), root, offsets)  # type: ignore[union-attr]
+    return offsets
+
+
+def _read(text: str, at: int, wanted: _Wanted, offsets: _Offsets) -> int:
     """Note where the value at `at` and what is wanted inside it begin; returns where it ends.
 
     It calls itself only as deep as paths reach, which the parser's limit on depth bounds.
@@ -111,6 +143,7 @@ def _read(text: str, at: int, wanted: _Wanted, offsets: dict[int, list[tuple[_Wa
     opening = text[at]
     if not wanted.inside or opening not in "{[":
         end: int = _skip_value(text, at)[1]
+        wanted.span = (at, end)
         return end
     space = _SPACE.match
     end = space(text, at + 1).end()  # type: ignore[union-attr]
@@ -156,10 +189,12 @@ class _Level:
         self.index += 1
 
 
-def _in_yaml(text: str, root: _Wanted) -> None:
+def _in_yaml(text: str, root: _Wanted) -> _Offsets:
     import yaml
 
+    offsets: _Offsets = {}
     levels: list[_Level] = []
+    texts: dict[str, str] = {}  # by anchor: a key may be an alias
     try:
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if isinstance(event, yaml.CollectionEndEvent):
@@ -167,29 +202,31 @@ def _in_yaml(text: str, root: _Wanted) -> None:
                 if levels:
                     levels[-1].value_ended()
             elif isinstance(event, yaml.NodeEvent):
-                mark: Any = event.start_mark
-                _take(
-                    event, (mark.line + 1, mark.column + 1), levels, root, isinstance(event, yaml.CollectionStartEvent)
-                )
-                if isinstance(event, yaml.MappingStartEvent):
-                    levels[-1].is_mapping = True
+                anchor: Any = event.anchor
+                key = texts.get(anchor, "") if isinstance(event, yaml.AliasEvent) else getattr(event, "value", "")
+                if anchor is not None:
+                    texts[anchor] = key
+                start: Any = event.start_mark
+                wanted, is_key = _begin(levels, key, root, offsets, start.index)
+                if isinstance(event, yaml.CollectionStartEvent):
+                    levels.append(_Level(isinstance(event, yaml.MappingStartEvent), wanted))
+                elif levels and not is_key:
+                    levels[-1].value_ended()
+                if wanted is not None and not is_key:
+                    end: Any = event.end_mark
+                    wanted.span = (start.index, end.index)
     except yaml.YAMLError:
-        return
+        pass
+    return offsets
 
 
-def _take(event: Any, place: tuple[int, int], levels: list[_Level], root: _Wanted, opens: bool) -> None:
-    """Note the place of a key or of the beginning of a value."""
+def _begin(levels: list[_Level], key: str, root: _Wanted, offsets: _Offsets, index: int) -> tuple[_Wanted | None, bool]:
+    """Note where a key or a value begins; returns what is wanted of it, and whether it is a key."""
     level = levels[-1] if levels else None
-    if level is not None and level.is_mapping and level.step is None:
-        level.step = getattr(event, "value", "") or ""
-        wanted = level.value_wanted()
-        if wanted is not None:
-            wanted.key = place
-        return
+    is_key = level is not None and level.is_mapping and level.step is None
+    if level is not None and is_key:
+        level.step = key
     wanted = root if level is None else level.value_wanted()
     if wanted is not None:
-        wanted.value = place
-    if opens:
-        levels.append(_Level(False, wanted))
-    elif level is not None:
-        level.value_ended()
+        offsets.setdefault(index, []).append((wanted, is_key))
+    return wanted, is_key

@@ -89,7 +89,7 @@ class _Check:
     graph: TaskGraph
     inputs: Mapping[str, Any] | None
     found: list[Found] = field(default_factory=list)
-    _far: list[tuple[Path, str | None, int, int]] = field(default_factory=list)
+    _far: list[tuple[Path, str | None, int, int, str]] = field(default_factory=list)
     _ids: Spelling | None = None
     _given: Spelling | None = None
 
@@ -98,41 +98,44 @@ class _Check:
             task_id = task_id if isinstance(task_id, str) else None
             for path, text in _texts_in(index, description, parameters):
                 self._text(path, text, index, task_id)
-        independent = independent_pairs(self.graph, ((task, other) for _, _, task, other in self._far))
+        independent = independent_pairs(self.graph, ((task, other) for _, _, task, other, _ in self._far))
         backwards = independent_pairs(self.graph, ((other, task) for task, other in independent))
-        for path, task_id, task, other in self._far:
+        for path, task_id, task, other, source in self._far:
             if (task, other) in independent:
-                self._independent(path, task_id, task, other, is_dependent=(other, task) not in backwards)
+                self._independent(path, source, task_id, task, other, is_dependent=(other, task) not in backwards)
         return self.found
 
     def _text(self, path: Path, text: str, index: int, task_id: str | None) -> None:
         template = parse_template(text)
         for problem in template.problems:
             message = f"the reference {quoted(problem.source)} {problem.reason}"
-            self._add(path, "ALT025", message, task_id, problem.help)
+            self._add(path, problem.source, "ALT025", message, task_id, problem.help)
         seen: set[Any] = set()
         for reference in template.references:
             if reference.root == "inputs":
                 self._input(path, reference, index, task_id, seen)
             elif reference.name not in seen:
                 seen.add(reference.name)
-                self._output(path, reference.name, index, task_id)
+                self._output(path, reference.source, reference.name, index, task_id)
 
-    def _output(self, path: Path, name: str, index: int, task_id: str | None) -> None:
+    def _output(self, path: Path, source: str, name: str, index: int, task_id: str | None) -> None:
         other = self.graph.index_of.get(name)
         if name == task_id:
             message = f"{_named(index, task_id)} refers to its own output, which is not there before it has run"
-            self._add(path, "ALT024", message, task_id, "refer to a task that runs before it")
+            self._add(path, source, "ALT024", message, task_id, "refer to a task that runs before it")
         elif other is None:
             message = f"{_named(index, task_id)} refers to the output of {quoted(name)}, which is not in this file"
             self._ids = self._ids or Spelling(name for name in self.graph.index_of if name.strip())
             similar = self._ids.suggestion(name)
             place = None if similar is None else ("tasks", self.graph.index_of[similar], "id")
-            self._add(path, "ALT024", message, task_id, self._ids.help(name), place, "a task with a similar id")
+            help_text = self._ids.help(name)
+            self._add(path, source, "ALT024", message, task_id, help_text, place, "a task with a similar id")
         elif other not in self.graph.dependencies[index]:
-            self._far.append((path, task_id, index, other))
+            self._far.append((path, task_id, index, other, source))
 
-    def _independent(self, path: Path, task_id: str | None, task: int, other: int, *, is_dependent: bool) -> None:
+    def _independent(
+        self, path: Path, source: str, task_id: str | None, task: int, other: int, *, is_dependent: bool
+    ) -> None:
         name = quoted(self.graph.ids[other])
         message = f"{_named(task, task_id)} refers to the output of {name}, but does not depend on it"
         help_text = f"add {name} to the dependencies of {_named(task, task_id)}"
@@ -141,7 +144,7 @@ class _Check:
             place = None
             message = f"{_named(task, task_id)} refers to the output of {name}, which runs after it"
             help_text = f"{name} depends on {_named(task, task_id)}: one of the two cannot need the other"
-        self._add(path, "ALT024", message, task_id, help_text, place, f"{name} is missing here")
+        self._add(path, source, "ALT024", message, task_id, help_text, place, f"{name} is missing here")
 
     def _input(self, path: Path, reference: Reference, index: int, task_id: str | None, seen: set[Any]) -> None:
         if self.inputs is None or (reference.name, reference.path) in seen:
@@ -151,16 +154,19 @@ class _Check:
             message = f"{_named(index, task_id)} refers to the input {quoted(reference.name)}, which was not given"
             self._given = self._given or Spelling(self.inputs)
             how = f"give it with --input {quoted(reference.name)[1:-1]}=…, or with inputs={{…}} in Python"
-            self._add(path, "ALT026", message, task_id, self._given.help(reference.name) or how)
+            help_text = self._given.help(reference.name) or how
+            self._add(path, reference.source, "ALT026", message, task_id, help_text)
             return
         try:
             look_up(reference, {}, self.inputs)
         except ReferenceNotFoundError as error:
-            self._add(path, "ALT026", str(error), task_id, "give an input of the shape that the file refers to")
+            help_text = "give an input of the shape that the file refers to"
+            self._add(path, reference.source, "ALT026", str(error), task_id, help_text)
 
     def _add(
         self,
         path: Path,
+        source: str,
         code: str,
         message: str,
         task_id: str | None,
@@ -169,7 +175,7 @@ class _Check:
         second_message: str = "",
     ) -> None:
         related = () if second is None else (Related(json_pointer(second), second_message),)
-        self.found.append(found_at(path, code, message, task_id=task_id, help=help_text, related=related))
+        self.found.append(found_at(path, code, message, task_id=task_id, help=help_text, related=related, part=source))
 
 
 def _texts_in(index: int, description: Any, parameters: Any) -> Iterator[tuple[Path, str]]:

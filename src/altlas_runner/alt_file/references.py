@@ -173,6 +173,8 @@ def parse_template(text: str) -> Template:
             except _MalformedError as error:
                 closing, following = text.find("}}", reader.at), text.find(MARK, reader.at)
                 is_closed = closing >= 0 and not 0 <= following < closing
+                if following > 0 and text[following - 1] == "$":
+                    following -= 1  # its dollar is part of what follows
                 done = closing + 2 if is_closed else following if following >= 0 else len(text)
                 problem = error if is_closed else _MalformedError("is not closed: its }} is missing", _LITERAL)
                 problems.append(MalformedReference(text[at:done], at, done, problem.reason, problem.help))
@@ -281,9 +283,11 @@ def rename_tasks(text: str, new_ids: Mapping[str, str]) -> str:
     """The text with references to these tasks leading to their new ids; everything else stays as it is written.
 
     Example:
-        >>> rename_tasks("${{ tasks.b.output }}", {"b": "1_b"})
-        '${{ tasks.1_b.output }}'
+        >>> rename_tasks("Sum up ${{ tasks.b.output.rows }}", {"b": "1_b"})
+        'Sum up ${{ tasks.1_b.output.rows }}'
     """
+    if not new_ids:
+        return text
     pieces: list[str] = []
     done = 0
     for reference in parse_template(text).references:

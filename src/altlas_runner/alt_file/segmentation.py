@@ -109,8 +109,15 @@ class Segmentation:
             self.to_alt_file()
         except ValidationError as error:
             found += explain_wrong_types(error, self._document, self.path_as_written)
-        found += (self._as_written(problem) for problem in explain(self.plain) if problem[1].code != "ALT110")
+        found += (self._as_written(problem) for problem in explain(self.plain) if not self._is_untrue(problem))
         return found
+
+    def _is_untrue(self, problem: Found) -> bool:
+        """Whether it is so in the plain document only: its fields have other names, and it lacks broken parameters."""
+        path, diagnostic = problem
+        if diagnostic.code == "ALT106":
+            return bool(_parameters_of(self._segments[int(path[1])]))
+        return diagnostic.code == "ALT110"
 
     def path_as_written(self, path: Path) -> Path:
         """The path in the document as it was written to the value that is at this path of `plain`.

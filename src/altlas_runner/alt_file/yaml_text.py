@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, Related
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, Path, Related, duplicate_key, place_of
 
-__all__ = ["YamlError", "read_yaml"]
+__all__ = ["YamlError", "duplicate_yaml_keys", "read_yaml"]
 
 _MOST_LEVELS = 200
 _MOST_ALIASED = 10_000_000  # characters and values that aliases may repeat
@@ -25,7 +26,7 @@ _HELP = {
     "mapping values are not allowed": 'a value that holds ": " stands in quotes; or this line is indented wrongly',
     "cannot start any token": "put the value in quotes",
     "found a tab character": "indent with spaces",
-    "did not find expected key": "a text that holds quotes stands in the other kind of quotes",
+    "did not find expected key": "check the indentation; a text that holds quotes stands in the other kind of quotes",
     "unexpected end of stream": "a bracket or a quote is not closed",
 }
 """How to mend what the reader complains about, by a part of its complaint."""
@@ -37,6 +38,15 @@ class YamlError(ValueError):
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = diagnostic
+        super().__init__(diagnostic.message)
+
+
+class _RefusedError(Exception):
+    """Why a text is refused, and at which index; not at which line, as YAML counts some that no editor does."""
+
+    def __init__(self, diagnostic: Diagnostic, index: int) -> None:
+        self.diagnostic = diagnostic
+        self.index = index
         super().__init__(diagnostic.message)
 
 
@@ -59,6 +69,8 @@ class _Builder:
     root: Any = None
     anchors: dict[str, tuple[Any, int, int]] = field(default_factory=dict)
     aliased: int = 0
+    repeated: dict[int, tuple[Any, dict[str, int]]] = field(default_factory=dict)
+    """By identity of an object: itself, so that it stays the only one, and at which index its keys stand again."""
 
     def add(self, value: Any, anchor: str | None, size: int, height: int, event: Any) -> None:
         """Take a complete value, of so many values and levels."""
@@ -76,6 +88,9 @@ class _Builder:
             parent.value.append(value)
         elif parent.key is None:
             parent.key = value
+            if value in parent.value:
+                keys = self.repeated.setdefault(id(parent.value), (parent.value, {}))[1]
+                keys[value] = event.start_mark.index
         else:
             parent.value[parent.key] = value
             parent.key = None
@@ -94,6 +109,30 @@ def read_yaml(text: str) -> Any:
     Raises:
         YamlError: `diagnostic` says what is wrong, with line and column.
     """
+    return _built(text).root
+
+
+def duplicate_yaml_keys(text: str) -> Iterator[Found]:
+    """The keys that stand twice in one object of a text that `read_yaml` can read, with the place of the last one.
+
+    What an alias repeats is told once, where it is written.
+    """
+    builder = _built(text)
+    if not builder.repeated:
+        return
+    waiting: list[tuple[Path, Any]] = [((), builder.root)]
+    seen: set[int] = set()
+    for path, value in waiting:  # grows while it is read
+        if not isinstance(value, (dict, list)) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        for key, index in builder.repeated.get(id(value), (None, {}))[1].items():
+            yield duplicate_key((*path, key), *place_of(text, index))
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        waiting.extend(((*path, key), item) for key, item in items)
+
+
+def _built(text: str) -> _Builder:
     import yaml
 
     builder = _Builder()
@@ -113,27 +152,39 @@ def read_yaml(text: str) -> Any:
                 documents += 1
                 if documents > 1:
                     raise _problem("ALT302", "the file holds more than one YAML document", event)
+    except _RefusedError as error:
+        line, column = place_of(text, error.index)
+        raise YamlError(replace(error.diagnostic, line=line, column=column)) from error
+    except yaml.reader.ReaderError as error:
+        raise YamlError(_unreadable_character(text, error.character)) from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        message = f"the text is not YAML: {reason}"
-        help_text = next((words for part, words in _HELP.items() if part in reason), None)
-        began = _beginning(error, mark)
-        raise YamlError(
-            Diagnostic("ALT302", message, line=line, column=column, help=help_text, related=began)
-        ) from error
+        raise YamlError(_syntax_problem(text, error)) from error
     if not documents:
         raise YamlError(Diagnostic("ALT304", "the file holds no YAML document, only white space or comments"))
-    return builder.root
+    return builder
 
 
-def _beginning(error: Any, mark: Any) -> tuple[Related, ...]:
-    """Where that began which could not be read to its end, such as a string without its closing quote."""
-    context, began = getattr(error, "context", None), getattr(error, "context_mark", None)
-    if not context or began is None or (mark and (began.line, began.column) == (mark.line, mark.column)):
-        return ()
-    return (Related("", context, began.line + 1, began.column + 1),)
+def _unreadable_character(text: str, character: int) -> Diagnostic:
+    line, column = place_of(text, text.find(chr(character)))
+    message = f"the text is not YAML: the character U+{character:04X} has no place in it"
+    help_text = 'take it out, or write it in double quotes, such as "\\x07"'
+    return Diagnostic("ALT302", message, line=line, column=column, help=help_text)
+
+
+def _syntax_problem(text: str, error: Any) -> Diagnostic:
+    mark, reason = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "it cannot be read"
+    if mark is None:
+        return Diagnostic("ALT302", f"the text is not YAML: {reason}")
+    if text.startswith("\t", mark.index):
+        reason = "found a tab character where none may stand"
+    help_text = next((words for part, words in _HELP.items() if part in reason), None)
+    line, column = place_of(text, mark.index)
+    began: tuple[Related, ...] = ()
+    context, context_mark = getattr(error, "context", None), getattr(error, "context_mark", None)
+    if context and context_mark is not None and context_mark.index != mark.index:
+        began = (Related("", f"{context} that begins here", *place_of(text, context_mark.index)),)
+    message = f"the text is not YAML: {reason}"
+    return Diagnostic("ALT302", message, line=line, column=column, help=help_text, related=began)
 
 
 def _start(builder: _Builder, event: Any, value: dict[str, Any] | list[Any]) -> None:
@@ -173,6 +224,5 @@ def _scalar(event: Any, is_key: bool) -> Any:
     return json.loads(text)
 
 
-def _problem(code: str, message: str, event: Any, help_text: str | None = None) -> YamlError:
-    mark = event.start_mark
-    return YamlError(Diagnostic(code, message, line=mark.line + 1, column=mark.column + 1, help=help_text))
+def _problem(code: str, message: str, event: Any, help_text: str | None = None) -> _RefusedError:
+    return _RefusedError(Diagnostic(code, message, help=help_text), event.start_mark.index)

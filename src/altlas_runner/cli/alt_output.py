@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from altlas_runner.alt_file import AltFile, AltParser
+from altlas_runner.alt_file.saving import as_json_text
 from altlas_runner.cli.main import EXIT_USAGE, fail
 from altlas_runner.errors import AltIoError
 
@@ -27,8 +28,7 @@ def write_alt_file(alt_file: AltFile, output: Path | None) -> None:
     """Write a file as plain ALT JSON; a place that cannot be written ends the command."""
     try:
         if output is None or output == _STDOUT:
-            text = alt_file.model_dump_json(indent=2, exclude_unset=True)
-            click.echo(text.encode())  # UTF-8, whatever the terminal speaks
+            click.echo(as_json_text(alt_file), nl=False)  # UTF-8, whatever the terminal speaks
         else:
             AltParser().save_to_path(alt_file, output)
     except AltIoError as error:

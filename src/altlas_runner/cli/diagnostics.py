@@ -12,6 +12,7 @@ from typing import Literal
 import click
 
 from altlas_runner.alt_file import Diagnostic
+from altlas_runner.cli.excerpt import shown
 from altlas_runner.cli.rendering import concise, count_of, full
 
 __all__ = ["STDIN", "Checked", "Style", "print_diagnostics", "wants_colour"]
@@ -73,7 +74,7 @@ def print_diagnostics(
     if len(found) > most:
         rest = f"… and {len(found) - most:,} more"
         click.echo(rest if more is None else f"{rest}: {more}", err=True)
-    name = f"{len(files):,} files" if len(files) != 1 else files[0].name
+    name = f"{len(files):,} files" if len(files) != 1 else shown(files[0].name)
     click.echo(f"{name}: {count_of(found)}", err=True)
 
 

@@ -15,6 +15,7 @@ from altlas_runner import __version__
 from altlas_runner.cli.diagnostics import Checked, print_diagnostics
 from altlas_runner.cli.source import UnusableFileError
 from altlas_runner.errors import AltlasRunnerError, AltParseError, BundleError, ConfigurationError
+from altlas_runner.last_file.visible_text import visible
 
 __all__ = [
     "EXIT_BUNDLE",
@@ -56,7 +57,7 @@ def cli(context: click.Context) -> None:
 
 def fail(code: int, message: str) -> NoReturn:
     """End the command with a message on stderr."""
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {visible(message)}", err=True)
     sys.exit(code)
 
 

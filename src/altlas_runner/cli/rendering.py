@@ -27,7 +27,7 @@ _LABELS = {
     "ALT021": "no task has this id",
     "ALT022": "the task itself",
     "ALT023": "part of the circle",
-    "ALT024": "this output need not be there yet",
+    "ALT024": "not the output of a dependency",
     "ALT025": "no reference can be read here",
     "ALT026": "not given",
     "ALT101": "nothing to run",

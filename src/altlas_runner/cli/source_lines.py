@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from altlas_runner.alt_file import Diagnostic, Related
+from altlas_runner.alt_file.diagnostics import written_forms
 
 __all__ = ["SourceLines", "span_end"]
 
@@ -48,7 +49,12 @@ class SourceLines:
     def span_of(self, diagnostic: Diagnostic) -> tuple[str, int, int] | None:
         """The span a diagnostic is about: a value or a key, or the one character where a text stops making sense."""
         is_syntax = diagnostic.code in ("ALT302", "ALT306") and not diagnostic.path
-        return self.span(diagnostic.line, diagnostic.column, one_character=is_syntax)
+        span = self.span(diagnostic.line, diagnostic.column, one_character=is_syntax)
+        if span is None or diagnostic.part is None:
+            return span
+        line, start, end = span
+        lengths = (len(form) for form in written_forms(diagnostic.part) if line.startswith(form, start))
+        return line, start, start + next(lengths, end - start)
 
 
 def span_end(line: str, start: int, *, yaml: bool = False) -> int:
