@@ -134,10 +134,9 @@ class _Events:
         name = type(event).__name__  # not the class: a planted fault has its own copies of these
         self._names.append(name)
         if name in ("RunStarted", "RunPaused", "RunResumed", "RunFinished"):
-            if name == "RunFinished" and event.completed != sum(
-                r.status == "completed" for r in self._finished.values()
-            ):
-                self.problems.append(f"the run counts {event.completed} completed tasks")
+            completed = sum(result.status == "completed" for result in self._finished.values())
+            if name == "RunFinished" and event.completed != completed:
+                self.problems.append(f"the run counts {event.completed} completed tasks, not {completed}")
             return
         task = int(event.task_id[1:])
         if task in self._finished:

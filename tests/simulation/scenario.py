@@ -2,8 +2,8 @@
 
 Everything follows from one seed and `random.Random`, so that ten thousand of them cost little and each can be named.
 
-Most scenarios live on a grid: instants are multiples of 1/8 s and exact as floats, so that ties abound. A latency that is
-as good as zero is one microsecond (2 to the power of -20 s) there. In the others, instants are any real numbers, or
+Most scenarios live on a grid: instants are multiples of 1/8 s, exact as floats, so that ties abound, and a latency that
+is as good as zero is 2 to the power of -20 s, about a microsecond. In the others, instants are any real numbers, or
 attempts take truly no time: they answer without awaiting anything.
 """
 
@@ -228,7 +228,7 @@ class _Drawing:
 
     def endings(self, trouble: float) -> list[Ending]:
         random = self.random
-        endings = []
+        endings: list[Ending] = []
         while trouble and self.chance(trouble) and len(endings) < 5:
             ends: Ends = random.choices(
                 ("fails", "raises", "answers nonsense", "holds", "sees the deadline", "completes"),

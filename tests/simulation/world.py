@@ -8,7 +8,6 @@ order.) That is why what is due is performed two turns of the loop after its tim
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import inf
@@ -98,7 +97,7 @@ class _SimulationLoop(VirtualClockLoop):
         self.futures.append(future)
         return future
 
-    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None) -> Any:
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override]
         if len(self.timers) > MOST_TIMERS:
             raise RuntimeError("the run sets timers without end")
         timer = super().call_at(when, callback, *args, context=context)
@@ -132,10 +131,12 @@ class _World:
         try:
             if ending.latency:
                 await self._until(call.started_at + ending.latency, task)
-            return self._answer(ending, call)
+            outcome: Outcome = self._answer(ending, call)
         except asyncio.CancelledError:
             call.told_at = self._loop.now
             return await self._stop(call)
+        else:
+            return outcome
         finally:
             call.ended_at = self._loop.now
             self._run.log.append((call.ended_at, "answer", call))
