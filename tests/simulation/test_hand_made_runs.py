@@ -15,6 +15,13 @@ RUNS = {
     "the first attempt of a task that was held begins when it was held no longer": Scenario(
         1, [SimulatedTask(endings=[Ending("holds", 0.5, retry_after=2.0), Ending()])]
     ),
+    "a task that is cancelled while its group is full does not keep the next one of the group waiting": Scenario(
+        1,
+        [SimulatedTask(group="g"), SimulatedTask(group="g"), SimulatedTask(group="g")],
+        limit=3,
+        groups={"g": 1},
+        actions=[Action(0.5, "cancel task", 1)],
+    ),
 }
 
 
