@@ -148,7 +148,7 @@ class _Drawing:
     def scenario(self) -> Scenario:
         random = self.random
         graph = self.graph()
-        groups = {name: random.randint(1, 3) for name in ("g", "h")[: random.choices((0, 1, 2), (50, 35, 15))[0]]}
+        groups = {name: random.choice((1, 1, 2, 3)) for name in ("g", "h")[: random.choices((0, 1, 2), (50, 35, 15))[0]]}
         trouble = random.choice((0.0, 0.1, 0.3))  # how often an attempt does something else than complete
         default_retries = random.choice((0, 0, 1, 3))
         timeouts = random.choice((0.0, 0.2, 0.5))
@@ -260,9 +260,10 @@ class _Drawing:
         random = self.random
         actions = []
         resumes = []
-        for _ in range(random.choices((0, 1, 2, 4), (60, 20, 15, 5))[0]):
-            at = BEFORE_THE_RUN if self.chance(0.1) else self.instant(5.0)
-            kind: ActionKind = random.choices(("cancel task", "pause", "resume", "cancel", "abort"), (5, 3, 1, 2, 1))[0]
+        early = 0.5 if self.chance(0.1) else 0.0
+        for _ in range(random.choices((0, 1, 2, 4, 8), (50, 20, 15, 10, 5))[0]):
+            at = BEFORE_THE_RUN if self.chance(early) else self.instant(5.0)
+            kind: ActionKind = random.choices(("cancel task", "pause", "resume", "cancel", "abort"), (8, 3, 1, 2, 1))[0]
             if kind == "abort":
                 at = max(at, 0.0)
             if kind == "pause":

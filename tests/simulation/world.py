@@ -270,6 +270,7 @@ def simulate(scenario: Scenario, manager_class: type[TaskManager] = TaskManager)
     except Exception as error:
         run.troubles.append(f"{type(error).__name__}: {error}")
     finally:
+        loop.run_until_complete(_clear_away(loop))
         loop.close()
     return run
 
@@ -291,6 +292,15 @@ async def _run(run: SimulatedRun, loop: _SimulationLoop, world: _World, manager:
     if not run.troubles:
         await world.quiet()
     await asyncio.sleep(0)
+
+
+async def _clear_away(loop: _SimulationLoop) -> None:
+    """End what a broken run left behind, so that nothing of it shows up in the next."""
+    left = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=HORIZON_SECONDS)
 
 
 def _look_for_leaks(run: SimulatedRun, loop: _SimulationLoop) -> None:

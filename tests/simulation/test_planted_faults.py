@@ -1,0 +1,35 @@
+"""The simulation sees what it is there to see: every planted fault is caught, and soon."""
+
+import logging
+
+import pytest
+
+from tests.simulation.checker import problems_of
+from tests.simulation.faults import FAULTS
+from tests.simulation.planting import Fault, manager_with
+from tests.simulation.scenario import scenario_of
+from tests.simulation.world import simulate
+
+MOST_RUNS = 2_000  # as many as `make test` simulates
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+def test_a_planted_fault_is_caught(fault: Fault, caplog: pytest.LogCaptureFixture) -> None:
+    """A simulation that overlooks a fault we know would overlook one we do not."""
+    caplog.set_level(logging.CRITICAL)
+    manager = manager_with(fault)
+    assert any(problems_of(simulate(scenario_of(seed), manager)) for seed in range(MOST_RUNS))
+
+
+def test_a_fault_that_does_not_fit_the_code_any_more_is_refused() -> None:
+    """A fault that is not planted would seem to be caught, or not to be: both are wrong."""
+    with pytest.raises(LookupError, match="does not fit task_manager.slots any more: its text stands there 0 times"):
+        manager_with(Fault("gone", "task_manager.slots", "no such text", ""))
+
+
+def test_planting_nothing_changes_nothing() -> None:
+    """What is caught is the fault, not the planting."""
+    manager = manager_with(
+        Fault("none", "task_manager.slots", "self.free = max_concurrency", "self.free = max_concurrency")
+    )
+    assert [problems_of(simulate(scenario_of(seed), manager)) for seed in range(50)] == [[]] * 50
