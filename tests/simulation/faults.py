@@ -229,7 +229,7 @@ FAULTS = [
         "total.input_tokens += usage.input_tokens",
         "total.input_tokens += 2 * usage.input_tokens",
     ),
-    Fault("the first attempt counts as a retry", _LEDGER, "len(attempts) - 1 if attempts else 0", "len(attempts)"),
+    Fault("the first attempt counts as a retry", _LEDGER, "len(attempts) - 1 if attempts else 0", "len(attempts or ())"),
     Fault(
         "an attempt begins when the task first got a slot",
         _LEDGER,

@@ -265,6 +265,8 @@ class _Drawing:
             at = BEFORE_THE_RUN if self.chance(early) else self.instant(5.0)
             kind: ActionKind = random.choices(("cancel task", "pause", "resume", "cancel", "abort"), (8, 3, 1, 2, 1))[0]
             if kind == "abort":
+                if any(action.kind == "abort" for action in actions):
+                    continue  # who cancels a second time does not want to wait for what is left
                 at = max(at, 0.0)
             if kind == "pause":
                 resumes.append(max(at, 0.0) + random.choice((0.5, 2.0)))

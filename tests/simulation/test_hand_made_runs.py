@@ -22,6 +22,22 @@ RUNS = {
         groups={"g": 1},
         actions=[Action(0.5, "cancel task", 1)],
     ),
+    "a run whose coroutine was cancelled starts nothing when it is resumed, and sets no timer": Scenario(
+        1,
+        [
+            SimulatedTask(endings=[Ending(latency=9.0, when_stopped="completes late", stop_seconds=0.5)]),
+            SimulatedTask([0]),
+            SimulatedTask(endings=[Ending("fails", retry_after=5.0)], retries=1),
+            SimulatedTask(endings=[Ending(latency=9.0)]),
+        ],
+        limit=2,
+        actions=[Action(0.0, "pause"), *(Action(2.0, "abort"), Action(2.25, "cancel task", 2), Action(2.25, "resume"))],
+    ),
+    "a run whose coroutine was cancelled does not mind to be cancelled": Scenario(
+        1,
+        [SimulatedTask(endings=[Ending("fails", retry_after=5.0)], retries=1)],
+        actions=[Action(2.0, "abort"), Action(2.0, "cancel")],
+    ),
 }
 
 
