@@ -195,7 +195,8 @@ class _Oracle:
         for task in self.tasks:
             group = task.script.group
             in_group = [holder for holder in holders if holder.script.group == group]
-            if self.is_ready(task) and (group is None or len(in_group) < self.scenario.groups[group]):
+            needs_no_room = group is None or task.script.timeout == 0  # that has passed when its turn comes
+            if self.is_ready(task) and (needs_no_room or len(in_group) < self.scenario.groups[group]):
                 yield task
 
     def is_ready(self, task: _Task) -> bool:
@@ -209,11 +210,11 @@ class _Oracle:
             self.start(min(startable, key=lambda task: self.ranks[task.index]))
 
     def start(self, task: _Task) -> None:
+        if task.script.timeout == 0:
+            self.end(task, "timeout", "AI_DEADLINE")
+            return
         if task.expected.first_start is None:
             task.expected.first_start = self.now
-            if task.script.timeout == 0:
-                self.end(task, "timeout", "AI_DEADLINE")
-                return
         task.state = "running"
         task.start = self.now
         task.ending = task.script.ending(task.calls)
