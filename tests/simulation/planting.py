@@ -9,15 +9,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
+import altlas_runner
 from altlas_runner.task_manager import TaskManager
 
 __all__ = ["Fault", "manager_with"]
 
 _ROOM = "altlas_runner.task_manager"
+_SOURCE = Path(altlas_runner.__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,11 @@ class Fault:
 
     Attributes:
         name: what is wrong with it.
-        module: where, below `altlas_runner`.
-        text: what stands there now, exactly once.
+        text: what stands somewhere in the code now, exactly once.
         instead: what stands there with the mistake.
     """
 
     name: str
-    module: str
     text: str
     instead: str
 
@@ -43,16 +44,16 @@ def manager_with(fault: Fault) -> type[TaskManager]:
     Raises:
         LookupError: the text does not stand there exactly once. The code has changed: plant the fault anew.
     """
-    name = f"altlas_runner.{fault.module}"
-    path = importlib.import_module(name).__file__
-    assert path is not None
-    source = Path(path).read_text(encoding="utf-8")
-    if source.count(fault.text) != 1:
+    sources = _sources()
+    count = sum(source.count(fault.text) for source in sources.values())
+    if count != 1:
         raise LookupError(
-            f'the fault "{fault.name}" does not fit {fault.module} any more: its text stands there '
-            f"{source.count(fault.text)} times; give it a text that stands there once:\n{fault.text}"
+            f'the fault "{fault.name}" does not fit the code any more: its text stands there {count} times; '
+            f"give it one that stands there once instead of\n{fault.text}"
         )
-    planter = _Planter(name, path, source.replace(fault.text, fault.instead))
+    path, source = next((path, source) for path, source in sources.items() if fault.text in source)
+    name = ".".join(("altlas_runner", *path.relative_to(_SOURCE).with_suffix("").parts))
+    planter = _Planter(name, str(path), source.replace(fault.text, fault.instead))
     with _without_modules(name):
         sys.meta_path.insert(0, planter)
         try:
@@ -61,6 +62,13 @@ def manager_with(fault: Fault) -> type[TaskManager]:
             sys.meta_path.remove(planter)
     assert planter.was_used, f"nothing imports {name}"
     return manager
+
+
+@cache
+def _sources() -> dict[Path, str]:
+    """The code in which faults may be planted: the task manager, and what it asks for order and for retries."""
+    paths = [*_SOURCE.glob("task_manager/**/*.py"), _SOURCE / "alt_file" / "planning.py", _SOURCE / "retrying.py"]
+    return {path: path.read_text(encoding="utf-8") for path in paths}
 
 
 class _Planter(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):

@@ -148,7 +148,9 @@ class _Drawing:
     def scenario(self) -> Scenario:
         random = self.random
         graph = self.graph()
-        groups = {name: random.choice((1, 1, 2, 3)) for name in ("g", "h")[: random.choices((0, 1, 2), (50, 35, 15))[0]]}
+        groups = {
+            name: random.choice((1, 1, 2, 3)) for name in ("g", "h")[: random.choices((0, 1, 2), (50, 35, 15))[0]]
+        }
         trouble = random.choice((0.0, 0.1, 0.3))  # how often an attempt does something else than complete
         default_retries = random.choice((0, 0, 1, 3))
         timeouts = random.choice((0.0, 0.2, 0.5))

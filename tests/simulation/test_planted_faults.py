@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from altlas_runner.task_manager import TaskManager
 from tests.simulation.checker import problems_of
 from tests.simulation.faults import FAULTS
 from tests.simulation.planting import Fault, manager_with
@@ -23,13 +24,12 @@ def test_a_planted_fault_is_caught(fault: Fault, caplog: pytest.LogCaptureFixtur
 
 def test_a_fault_that_does_not_fit_the_code_any_more_is_refused() -> None:
     """A fault that is not planted would seem to be caught, or not to be: both are wrong."""
-    with pytest.raises(LookupError, match="does not fit task_manager.slots any more: its text stands there 0 times"):
-        manager_with(Fault("gone", "task_manager.slots", "no such text", ""))
+    with pytest.raises(LookupError, match=r"does not fit the code any more: its text stands there 0 times"):
+        manager_with(Fault("gone", "no such text", ""))
 
 
 def test_planting_nothing_changes_nothing() -> None:
     """What is caught is the fault, not the planting."""
-    manager = manager_with(
-        Fault("none", "task_manager.slots", "self.free = max_concurrency", "self.free = max_concurrency")
-    )
+    manager = manager_with(Fault("none", "self.free = max_concurrency", "self.free = max_concurrency"))
+    assert manager is not TaskManager
     assert [problems_of(simulate(scenario_of(seed), manager)) for seed in range(50)] == [[]] * 50

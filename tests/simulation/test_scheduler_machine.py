@@ -26,7 +26,6 @@ from altlas_runner.task_manager.signals import (
     ResumeAsked,
     RunBegan,
     Signal,
-    StartAttempt,
     StopAttempt,
     Tick,
     WakeAt,
@@ -170,10 +169,12 @@ class SchedulerMachine(RuleBasedStateMachine):
     # -- commands and events -----------------------------------------------------------------------------------------
 
     def give(self, signal: Signal) -> None:
-        commands, events = self.scheduler.step(signal, self.now)
-        assert not (self.ended and (commands or events)), "something happens after the end"
+        starts, commands, events = self.scheduler.step(signal, self.now)
+        assert not (self.ended and (starts or commands or events)), "something happens after the end"
         for event in events:
             self.hear(event)
+        for task in starts:
+            self.start(task)
         for command in commands:
             self.obey(command)
 
@@ -192,15 +193,16 @@ class SchedulerMachine(RuleBasedStateMachine):
             case RunFinished():
                 assert len(self.finished) == len(self.dependencies)
 
+    def start(self, task: int) -> None:
+        assert task not in self.running | self.stopping
+        assert all(self.is_completed(each) for each in self.dependencies[task])
+        assert self.begun
+        assert not self.paused
+        assert all(self.order[task] < self.order[each] for each in self.idle() if each != task)
+        self.running.add(task)
+
     def obey(self, command: object) -> None:
         match command:
-            case StartAttempt(task=task):
-                assert task not in self.running | self.stopping
-                assert all(self.is_completed(each) for each in self.dependencies[task])
-                assert self.begun
-                assert not self.paused
-                assert all(self.order[task] < self.order[each] for each in self.idle() if each != task)
-                self.running.add(task)
             case StopAttempt(task=task):
                 self.running.remove(task)
                 self.stopping.add(task)
