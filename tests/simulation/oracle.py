@@ -195,8 +195,8 @@ class _Oracle:
         for task in self.tasks:
             group = task.script.group
             in_group = [holder for holder in holders if holder.script.group == group]
-            needs_no_room = group is None or task.script.timeout == 0  # that has passed when its turn comes
-            if self.is_ready(task) and (needs_no_room or len(in_group) < self.scenario.groups[group]):
+            has_room = group is None or len(in_group) < self.scenario.groups[group]
+            if self.is_ready(task) and (has_room or task.script.timeout == 0):  # that has passed when its turn comes
                 yield task
 
     def is_ready(self, task: _Task) -> bool:

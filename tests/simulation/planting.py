@@ -71,7 +71,7 @@ def _sources() -> dict[Path, str]:
     return {path: path.read_text(encoding="utf-8") for path in paths}
 
 
-class _Planter(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+class _Planter(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):  # type: ignore[misc]  # typeshed, not ours
     """Finds one module, with another source."""
 
     def __init__(self, name: str, path: str, source: str) -> None:

@@ -151,7 +151,7 @@ class _Drawing:
         groups = {
             name: random.choice((1, 1, 2, 3)) for name in ("g", "h")[: random.choices((0, 1, 2), (50, 35, 15))[0]]
         }
-        trouble = random.choice((0.0, 0.1, 0.3))  # how often an attempt does something else than complete
+        trouble = random.choice((0.0, 0.1, 0.3, 0.5))  # how often an attempt does something else than complete
         default_retries = random.choice((0, 0, 1, 3))
         timeouts = random.choice((0.0, 0.2, 0.5))
         priorities = self.chance(0.6)
@@ -262,10 +262,17 @@ class _Drawing:
         random = self.random
         actions = []
         resumes = []
-        early = 0.5 if self.chance(0.1) else 0.0
+        early = 0.7 if self.chance(0.2) else 0.0
         for _ in range(random.choices((0, 1, 2, 4, 8), (50, 20, 15, 10, 5))[0]):
-            at = BEFORE_THE_RUN if self.chance(early) else self.instant(5.0)
-            kind: ActionKind = random.choices(("cancel task", "pause", "resume", "cancel", "abort"), (8, 3, 1, 2, 1))[0]
+            if self.chance(early):
+                at = BEFORE_THE_RUN
+            elif actions and self.chance(0.4):  # soon after the one before, or at once
+                at = max(actions[-1].at, 0.0) + random.choice((0.0, 0.125, 0.25))
+            else:
+                at = self.instant(5.0)
+            kind: ActionKind = random.choices(("cancel task", "pause", "resume", "cancel", "abort"), (10, 3, 1, 2, 2))[
+                0
+            ]
             if kind == "abort":
                 if any(action.kind == "abort" for action in actions):
                     continue  # who cancels a second time does not want to wait for what is left

@@ -1,12 +1,14 @@
 """The simulation sees what it is there to see: every planted fault is caught, and soon."""
 
 import logging
+from itertools import chain
 
 import pytest
 
 from altlas_runner.task_manager import TaskManager
 from tests.simulation.checker import problems_of
 from tests.simulation.faults import FAULTS
+from tests.simulation.hand_made import RUNS
 from tests.simulation.planting import Fault, manager_with
 from tests.simulation.scenario import scenario_of
 from tests.simulation.world import simulate
@@ -19,7 +21,8 @@ def test_a_planted_fault_is_caught(fault: Fault, caplog: pytest.LogCaptureFixtur
     """A simulation that overlooks a fault we know would overlook one we do not."""
     caplog.set_level(logging.CRITICAL)
     manager = manager_with(fault)
-    assert any(problems_of(simulate(scenario_of(seed), manager)) for seed in range(MOST_RUNS))
+    runs = chain(RUNS.values(), map(scenario_of, range(MOST_RUNS)))
+    assert any(problems_of(simulate(run, manager)) for run in runs)
 
 
 def test_a_fault_that_does_not_fit_the_code_any_more_is_refused() -> None:
