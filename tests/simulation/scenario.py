@@ -260,7 +260,7 @@ class _Drawing:
 
     def actions(self, size: int, *, must_end: bool) -> list[Action]:
         random = self.random
-        actions = []
+        actions: list[Action] = []
         resumes = []
         early = 0.7 if self.chance(0.2) else 0.0
         for _ in range(random.choices((0, 1, 2, 4, 8), (50, 20, 15, 10, 5))[0]):

@@ -16,6 +16,7 @@ from tests.simulation.world import simulate
 MOST_RUNS = 2_000  # as many as `make test` simulates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
 def test_a_planted_fault_is_caught(fault: Fault, caplog: pytest.LogCaptureFixture) -> None:
     """A simulation that overlooks a fault we know would overlook one we do not."""
