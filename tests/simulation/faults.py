@@ -70,7 +70,7 @@ FAULTS = [
     ),
     Fault(
         "a hold is over at once",
-        "self._wait(task, max(now, not_before), reason, now)",
+        "self._wait(task, min(max(now, not_before), now + LONGEST_SECONDS), reason, now)",
         "self._wait(task, now, reason, now)",
     ),
     Fault(
