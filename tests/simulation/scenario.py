@@ -122,7 +122,7 @@ def _task(name: str, simulated: SimulatedTask) -> Task:
         id=name,
         description="simulated",
         dependencies=[f"t{index}" for index in simulated.dependencies],
-        priority=simulated.priority,  # type: ignore[arg-type]  # pydantic takes the name
+        priority=simulated.priority,
         timeout_seconds=simulated.timeout,
         retry_count=simulated.retries,
         parameters=parameters or None,
