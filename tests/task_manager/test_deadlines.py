@@ -111,3 +111,19 @@ def test_a_timeout_that_no_clock_holds_is_as_good_as_none() -> None:
     alt = alt_file_of({"id": "a", "timeout_seconds": 10**400})
     (result,) = run_in_virtual_time(lambda: TaskManager(alt, FakeExecutor()).run())
     assert result.status is TaskStatus.COMPLETED
+
+
+@pytest.mark.parametrize("instant", [1e14, math.inf])
+def test_a_hold_that_no_calendar_holds_does_not_break_the_run(instant: float) -> None:
+    """It lasts until somebody ends the run."""
+    events: list[Event] = []
+    executor = FakeExecutor(outcomes={"a": [Outcome.held(instant, "RATE_LIMIT")]})
+
+    async def main() -> None:
+        manager = TaskManager(alt_file_of({"id": "a"}, {"id": "b"}), executor, on_event=events.append)
+        asyncio.get_running_loop().call_later(3600.0, manager.cancel)
+        a, b = await manager.run()
+        assert (a.status, b.status) == (TaskStatus.CANCELLED, TaskStatus.COMPLETED)
+
+    run_in_virtual_time(main)
+    assert type(events[-1]).__name__ == "RunFinished"

@@ -95,7 +95,7 @@ class Driver:
         self._stop_grace_seconds = stop_grace_seconds
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
-        self._workers: set[asyncio.Task[None]] = set()
+        self._workers: dict[asyncio.Task[None], None] = {}  # in order: they are stopped in it
         self._idle: list[asyncio.Future[int]] = []
         self._worker_of: dict[int, asyncio.Task[None]] = {}
         self._stopping: set[int] = set()
@@ -117,7 +117,12 @@ class Driver:
             await self._stop_workers()
 
     def signal(self, signal: Signal) -> None:
-        """Hand a signal to the scheduler, start and perform what it answers, tell the events."""
+        """Hand a signal to the scheduler, start and perform what it answers, tell the events.
+
+        When all tasks have ended, or the coroutine of the run was cancelled, nobody listens any more.
+        """
+        if self._done.done():
+            return
         starts, commands, events = self._scheduler.step(signal, self._loop.time())
         for task in starts:
             self._assign(task)
@@ -143,7 +148,7 @@ class Driver:
             self._idle.pop().set_result(task)
             return
         worker = self._loop.create_task(self._work(task))
-        self._workers.add(worker)
+        self._workers[worker] = None
         worker.add_done_callback(self._on_worker_done)
 
     def _stop(self, task: int) -> None:
@@ -164,8 +169,7 @@ class Driver:
 
     def _tick(self) -> None:
         self._timer = None
-        if not self._done.done():
-            self.signal(Tick())
+        self.signal(Tick())
 
     # -- workers -----------------------------------------------------------------------------------------------------
 
@@ -253,7 +257,7 @@ class Driver:
         self._tell([TaskProgress(now, self._plan.ids[task], kind, fields)])
 
     def _on_worker_done(self, worker: asyncio.Task[None]) -> None:
-        self._workers.discard(worker)
+        self._workers.pop(worker, None)
         if not worker.cancelled() and worker.exception() is not None and not self._done.done():
             self._done.set_exception(worker.exception())  # type: ignore[arg-type]
 
@@ -261,7 +265,7 @@ class Driver:
         """Leave nothing behind: no timer, no idle worker, no running attempt but those that refuse to stop."""
         self._closing = True
         self._set_timer(None)
-        stoppable = self._workers - self._abandoned
+        stoppable = [worker for worker in self._workers if worker not in self._abandoned]
         for worker in stoppable:
             worker.cancel()
         if stoppable:

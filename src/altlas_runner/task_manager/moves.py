@@ -11,7 +11,7 @@ from random import Random
 
 from altlas_runner.execution import DEADLINE_PASSED, Outcome
 from altlas_runner.results import Usage
-from altlas_runner.retrying import RetryPolicy
+from altlas_runner.retrying import LONGEST_SECONDS, RetryPolicy
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.ledger import NEVER, Ledger
 from altlas_runner.task_manager.plan import RunPlan
@@ -121,7 +121,7 @@ class Moves:
             text = f"{reason}: there is no room for it before its deadline of {self._plan.timeouts[task]:g} s"
             self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, text, now)
         else:
-            self._wait(task, max(now, not_before), reason, now)
+            self._wait(task, min(max(now, not_before), now + LONGEST_SECONDS), reason, now)
 
     def _wait(self, task: int, until: float, reason: str, now: float) -> None:
         self._states[task] = WAITING

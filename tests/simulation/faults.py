@@ -1,0 +1,203 @@
+"""Mistakes that somebody could make in the task manager, each as a small change of today's text."""
+
+from __future__ import annotations
+
+from tests.simulation.planting import Fault
+
+__all__ = ["FAULTS"]
+
+
+FAULTS = [
+    # who starts when
+    Fault("one slot too many", "self.free = max_concurrency", "self.free = max_concurrency + 1"),
+    Fault(
+        "a task starts when all but one of its dependencies completed",
+        "if not left and states[dependent] == BLOCKED:",
+        "if left <= 1 and states[dependent] == BLOCKED:",
+    ),
+    Fault(
+        "ready tasks start in the order in which they became ready",
+        "heappush(self._slots.ready, self._plan.order[dependent])",
+        "self._slots.ready.append(self._plan.order[dependent])",
+    ),
+    Fault(
+        "low priority first",
+        "return sorted(range(len(ranks)), key=ranks.__getitem__)",
+        "return sorted(range(len(ranks)), key=ranks.__getitem__, reverse=True)",
+    ),
+    Fault("the shortest chain first", "(ranks[task], -ahead[task])", "(ranks[task], ahead[task])"),
+    Fault(
+        "the slot of a stopped attempt is lost",
+        "\n        self._slots.free += 1\n        if self._slots.has_groups:\n            self._slots.leave(task)\n\n",
+        "\n        if self._slots.has_groups:\n            self._slots.leave(task)\n\n",
+    ),
+    Fault(
+        "the slot of a stopped attempt is given back twice",
+        "self._end_stopped(signal.task, None, now)",
+        "self._slots.free += 1; self._end_stopped(signal.task, None, now)",
+    ),
+    Fault(
+        "a resumed run stays as it is until something else happens",
+        "if slots.ready and slots.free and self._run_state == GOING:",
+        "if slots.ready and slots.free and self._run_state == GOING and type(signal) is not ResumeAsked:",
+    ),
+    Fault(
+        "a pause stops nothing",
+        "slots.free and self._run_state == GOING:",
+        "slots.free and self._run_state in (GOING, PAUSED):",
+    ),
+    Fault(
+        "a pause before the run is forgotten",
+        "self._run_state = PAUSED if self._pause_asked else GOING",
+        "self._run_state = GOING",
+    ),
+    # groups
+    Fault("a group has no limit", "        if self._room[group]:\n", "        if True:\n"),
+    Fault("a task never leaves its group", "            self._room[group] += 1\n", "            pass\n"),
+    Fault("a task that finds its group full is forgotten", "heappush(self._parked[group], place)", "pass"),
+    Fault("a task that ends in front of a full group keeps its turn", "slots.unpark(task)", "pass"),
+    # waits and timers
+    Fault(
+        "an earlier wake-up does not replace a later one",
+        "if self._timers and self._timers[0][0] < self._wake_at:",
+        "if self._timers and self._wake_at == inf:",
+    ),
+    Fault("no wake-up after the first", "        self._wake_at = inf\n        while", "        while"),
+    Fault(
+        "a wait that is over while all slots are taken is lost",
+        "if state == WAITING and self._wait_until[task] == instant:",
+        "if state == WAITING and self._slots.free:",
+    ),
+    Fault(
+        "a hold is over at once",
+        "self._wait(task, min(max(now, not_before), now + LONGEST_SECONDS), reason, now)",
+        "self._wait(task, now, reason, now)",
+    ),
+    Fault(
+        "a hold may last past the deadline",
+        "if deadline is not None and not_before >= deadline:",
+        "if False:",
+    ),
+    # retries
+    Fault("one retry too few", "if len(failed_codes) > max_retries:", "if len(failed_codes) >= max_retries:"),
+    Fault(
+        "one retry too many",
+        "if len(failed_codes) > max_retries:",
+        "if len(failed_codes) > max_retries + 1:",
+    ),
+    Fault(
+        "what may be repeated once is repeated twice",
+        "failed_codes[-1] in failed_codes[:-1]",
+        "failed_codes[-1] in failed_codes[:-2]",
+    ),
+    Fault(
+        "what the service asked to wait is ignored",
+        "wait = max(random.uniform(0.0, bound), floor)",
+        "wait = random.uniform(0.0, bound)",
+    ),
+    Fault("the backoff does not grow", "backoff.expo(base=2,", "backoff.expo(base=1,"),
+    Fault(
+        "a wait may reach past the deadline",
+        "if deadline is not None and now + wait >= deadline:",
+        "if False:",
+    ),
+    Fault("the jitter does not follow the seed", "Random(seed)", "Random(1)"),
+    # deadlines
+    Fault("deadlines are ignored", "heappush(self._timers, (now + timeout, DEADLINE, task))", "pass"),
+    Fault(
+        "the deadline begins anew with each attempt",
+        "        return None if timeout is None else self._ledger.first_start[task] + timeout",
+        "        return None if timeout is None else self._ledger.attempt_start[task] + timeout",
+    ),
+    Fault("a waiting task has no deadline", "elif state in (READY, WAITING):", "elif state == WAITING:"),
+    Fault("the run has no deadline", "if self._run_deadline is not None:", "if False:"),
+    Fault(
+        "an attempt that refuses to stop is waited for",
+        "heappush(self._timers, (now + self._stop_grace, GRACE_OVER, task))",
+        "pass",
+    ),
+    Fault(
+        "an answer after the deadline counts",
+        "if outcome.ok and self._stop_reason[task][0] is TaskStatus.CANCELLED:",
+        "if outcome.ok:",
+    ),
+    # ends
+    Fault("only direct dependents are skipped", "stack.append(dependent)", "pass"),
+    Fault(
+        "the dependents of a skipped task do not say what is to blame",
+        '{"skipped_because_of": ids[root]}',
+        '{"skipped_because_of": ids[task]}',
+    ),
+    Fault(
+        "a task that is being stopped is ended twice",
+        "        elif state != STOPPING:\n",
+        "        else:\n",
+    ),
+    Fault(
+        "a task cancelled before the run is ended twice",
+        "if self._states[early.task] != ENDED:",
+        "if True:",
+    ),
+    Fault(
+        "a cancelled run goes on with what waits",
+        "            if state != ENDED:\n",
+        "            if state not in (ENDED, WAITING):\n",
+    ),
+    Fault(
+        "a complete answer is thrown away when the run is cancelled",
+        "if outcome.ok and self._stop_reason[task][0] is TaskStatus.CANCELLED:",
+        "if False:",
+    ),
+    Fault(
+        "the first failure does not end the run",
+        "if self._fail_fast and status is not TaskStatus.CANCELLED:",
+        "if False:",
+    ),
+    Fault(
+        "a cancelled task counts as a failure",
+        "if self._fail_fast and status is not TaskStatus.CANCELLED:",
+        "if self._fail_fast:",
+    ),
+    # driver
+    Fault("of several attempts that start at once one is lost", "if len(starts) > 1:", "if len(starts) > 2:"),
+    Fault(
+        "a run is heard after its coroutine was cancelled", "        if self._done.done():\n            return\n", ""
+    ),
+    Fault(
+        "an abandoned attempt is still listened to",
+        "if self._closing or worker in abandoned:",
+        "if self._closing:",
+    ),
+    Fault(
+        "an attempt that has not begun cannot be stopped",
+        "            if task in stopping:\n                signal",
+        "            if False:\n                signal",
+    ),
+    Fault(
+        "idle workers stay after the run",
+        "            worker.cancel()\n        if stoppable:",
+        "            pass\n        if stoppable:",
+    ),
+    Fault(
+        "the timer stays after the run",
+        "        self._closing = True\n        self._set_timer(None)\n",
+        "        self._closing = True\n",
+    ),
+    Fault(
+        "an attempt does not get all outputs before it",
+        "for each in self._plan.dependencies[task]}",
+        "for each in self._plan.dependencies[task][:1]}",
+    ),
+    # results
+    Fault(
+        "tokens are counted twice",
+        "total.input_tokens += usage.input_tokens",
+        "total.input_tokens += 2 * usage.input_tokens",
+    ),
+    Fault("the first attempt counts as a retry", "len(attempts) - 1 if attempts else 0", "len(attempts or ())"),
+    Fault(
+        "an attempt begins when the task first got a slot",
+        " or self.attempt_start[task] != self.first_start[task]:",
+        ":",
+    ),
+]
