@@ -119,3 +119,24 @@ def test_nothing_starts_after_the_coroutine_of_a_run_was_cancelled() -> None:
 
     run_in_virtual_time(main)
     assert executor.started() == ["a"]
+
+
+def test_a_second_cancellation_still_waits_for_what_is_stopping() -> None:
+    class Reluctant(FakeExecutor):
+        async def attempt(self, attempt: TaskAttempt) -> Outcome:
+            try:
+                return await super().attempt(attempt)
+            except asyncio.CancelledError:
+                await asyncio.sleep(2.0)
+                raise
+
+    async def main() -> None:
+        run = asyncio.ensure_future(TaskManager(alt_file_of({"id": "a"}), Reluctant({"a": 50.0})).run())
+        for _ in range(3):
+            await asyncio.sleep(0.5)
+            run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert asyncio.get_running_loop().time() == 2.5
+
+    run_in_virtual_time(main)

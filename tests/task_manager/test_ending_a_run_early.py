@@ -128,14 +128,17 @@ def test_in_a_pause_nothing_starts_and_what_runs_goes_on() -> None:
     assert [type(event) for event in events if isinstance(event, (RunPaused, RunResumed))] == [RunPaused, RunResumed]
 
 
-def test_a_paused_run_can_be_cancelled() -> None:
+def test_a_run_paused_before_it_began_can_be_cancelled() -> None:
+    events: list[Event] = []
+
     async def main() -> list[TaskResult]:
-        manager = TaskManager(alt_file_of({"id": "a"}), FakeExecutor())
+        manager = TaskManager(alt_file_of({"id": "a"}), FakeExecutor(), on_event=events.append)
         manager.pause()
         asyncio.get_running_loop().call_later(1.0, manager.cancel)
         return await manager.run()
 
     assert ends(run_in_virtual_time(main)) == [(CANCELLED, "CANCELLED")]
+    assert RunPaused in map(type, events)
 
 
 class Limited(FakeExecutor):

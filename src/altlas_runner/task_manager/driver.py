@@ -223,7 +223,7 @@ class Driver:
         )
         attempt.number = 1 if previous is None else len(previous) + 1
         attempt.run = self._run_info
-        attempt.previous = previous or ()
+        attempt.previous = () if previous is None else tuple(previous)
         timeout = self._plan.timeouts[task]
         attempt.deadline = None if timeout is None else self._ledger.first_start[task] + timeout
         attempt.driver = self
@@ -265,13 +265,22 @@ class Driver:
         """Leave nothing behind: no timer, no idle worker, no running attempt but those that refuse to stop."""
         self._closing = True
         self._set_timer(None)
-        stoppable = [worker for worker in self._workers if worker not in self._abandoned]
-        for worker in stoppable:
-            worker.cancel()
-        if stoppable:
-            _, unstopped = await asyncio.wait(stoppable, timeout=self._stop_grace_seconds)
-            if unstopped:
-                _log.warning("%d attempts did not stop within %g s", len(unstopped), self._stop_grace_seconds)
+        stopping = {worker for worker in self._workers if worker not in self._abandoned}
+        for worker in self._workers:
+            if worker in stopping:
+                worker.cancel()
+        until = self._loop.time() + self._stop_grace_seconds
+        cancelled: asyncio.CancelledError | None = None
+        while stopping and self._loop.time() < until:
+            try:
+                _, stopping = await asyncio.wait(stopping, timeout=until - self._loop.time())
+            except asyncio.CancelledError as error:  # asked for once more: what is stopping still needs its time
+                cancelled = error
+                stopping = {worker for worker in stopping if not worker.done()}
+        if stopping:
+            _log.warning("%d attempts did not stop within %g s", len(stopping), self._stop_grace_seconds)
+        if cancelled is not None:
+            raise cancelled
 
 
 def _no_outcome(answer: object) -> Outcome:

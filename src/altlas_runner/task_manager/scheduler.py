@@ -119,6 +119,8 @@ class Scheduler(Moves):
     def _on_run_began(self, signal: RunBegan, now: float) -> None:
         self._run_state = PAUSED if self._pause_asked else GOING
         self._ledger.note_run_start(now)
+        if self._pause_asked:
+            self._ledger.note_pause(True, now)
         if self._cancel_asked is not None:
             self._end_run("CANCELLED", self._cancel_asked, now)
             return
