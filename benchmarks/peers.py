@@ -108,7 +108,8 @@ def hamilton(dependencies: Dependencies, concurrency: int, *, pool: bool = True)
 
 _modules = counting()
 
-LAYERED = 5_000  # so many that starting an event loop does not count; other shapes have fewer, as long chains recurse
+DECISIVE = ("layered", 64)
+MANY = 5_000  # tasks in the decisive case: so many that starting an event loop does not count
 
 # name: (how to run it, tasks, how many times cheaper ours must be on the layered graph at 64)
 PEERS: dict[str, tuple[Peer, int, float | None]] = {
@@ -124,9 +125,9 @@ def run() -> list[Row]:
     table: list[Row] = []
     for name, (_, count, times) in PEERS.items():
         for shape, concurrency, seconds in in_child("benchmarks.peers", name):
-            decisive = times is not None and (shape, concurrency) == ("layered", 64)
-            bounds = {OURS: 1 / times} if decisive and times is not None else None
-            tasks = LAYERED if shape == "layered" else count
+            is_decisive = (shape, concurrency) == DECISIVE
+            bounds = {OURS: 1 / times} if is_decisive and times is not None else None
+            tasks = MANY if is_decisive else count
             table += rows(f"{shape} {tasks:,} at {concurrency:,}", seconds, tasks, name, bounds)
     return table
 
@@ -134,12 +135,13 @@ def run() -> list[Row]:
 def measure(name: str) -> list[tuple[str, int, dict[str, float]]]:
     """For each shape and concurrency the least CPU seconds of the peer and of ours."""
     peer, count, _ = PEERS[name]
-    sys.setrecursionlimit(20 * max(count, LAYERED))  # hamilton walks its graph by recursion
+    sys.setrecursionlimit(20 * MANY)  # hamilton walks its graph by recursion
     measured = []
     for shape in SHAPES:
-        alt_file = AltParser().parse_from_string(text(shape, LAYERED if shape == "layered" else count))
-        graph = TaskGraph.from_alt_file(alt_file)
         for concurrency in CONCURRENCIES:
+            tasks = MANY if (shape, concurrency) == DECISIVE else count
+            alt_file = AltParser().parse_from_string(text(shape, tasks))
+            graph = TaskGraph.from_alt_file(alt_file)
             if name == "hamilton, one at a time" and concurrency > 1:
                 continue
             with peer(graph.dependencies, concurrency) as subject:
