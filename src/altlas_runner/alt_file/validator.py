@@ -95,7 +95,7 @@ def is_sound(alt_file: AltFile, *, may_refer: bool = True) -> bool:
         if parameters:
             for value in parameters.values():
                 if type(value) is not str and isinstance(value, (float, dict, list)):
-                    free_values.append(value)
+                    free_values.append(value)  # noqa: PERF401  a comprehension costs more than one or two values
         if task.__pydantic_extra__:
             free_values.append(task.__pydantic_extra__)
     if not all_finite(free_values) or not can_all_run(ids, dependencies):
