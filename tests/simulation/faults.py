@@ -175,8 +175,8 @@ FAULTS = [
     ),
     Fault(
         "idle workers stay after the run",
-        "            worker.cancel()\n        if stoppable:",
-        "            pass\n        if stoppable:",
+        "                worker.cancel()\n        until =",
+        "                pass\n        until =",
     ),
     Fault(
         "the timer stays after the run",

@@ -44,7 +44,7 @@ def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer
     if isinstance(tasks, list):
         names = _Names(tasks)
         for index, task in enumerate(tasks):
-            if isinstance(task, dict):
+            if isinstance(task, dict) and not names.is_plain(index, task):
                 found += _task_problems(index, task, names)
                 found += _dependency_problems(index, task, names)
         found += _circles(tasks)
@@ -70,8 +70,30 @@ class _Names:
         self._known = {name for name in self.first if not _is_empty(name)}
         self._spelling: Spelling | None = None
 
+    def is_plain(self, index: int, task: dict[str, Any]) -> bool:
+        """Whether there is nothing to say about this task: the quick look at most of a large file."""
+        task_id, description, dependencies = task.get("id"), task.get("description"), task.get("dependencies")
+        timeout, retries = task.get("timeout_seconds"), task.get("retry_count")
+        return bool(
+            type(task_id) is str
+            and type(description) is str
+            and task_id in self._known
+            and self.first[task_id] == index
+            and description
+            and not description.isspace()
+            and (timeout is None or (type(timeout) is int and 0 < timeout <= MANY_SECONDS))
+            and (retries is None or (type(retries) is int and retries <= MANY_RETRIES))
+            and task.get("parameters") != {}
+            and _TASK_FIELDS.has_all(task)
+            and (
+                self.are_sound(dependencies, task_id)
+                if dependencies and type(dependencies) is list
+                else dependencies in (None, []) and (task_id in self.depended_on or not self.several)
+            )
+        )
+
     def are_sound(self, dependencies: list[Any], task_id: str | None) -> bool:
-        """Whether there is nothing to say about these dependencies: the quick look at most of a large file."""
+        """Whether there is nothing to say about these dependencies."""
         try:
             distinct = set(dependencies)
         except TypeError:  # a dependency that is no string
