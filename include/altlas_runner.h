@@ -109,7 +109,8 @@ RUNNER_API void runner_free_string(char *text);
  * Reads and checks an ALT file and keeps it under its id. One of the same id is replaced; results that were added for
  * it stay.
  *
- * json: the document, as text. Returns 1, or 0: the error text names every problem with its code and its place.
+ * json: the document, as text. Returns 1, or 0: the error text names the first ten problems with code and place;
+ * runner_validate_alt_file() gives all of them.
  */
 RUNNER_API int runner_parse_alt_file(const char *json);
 

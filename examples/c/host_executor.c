@@ -34,7 +34,7 @@ static char *execute(const char *attempt_json, void *user_data)
     pthread_mutex_unlock(&host->lock);
     if (strstr(attempt_json, "\"id\":\"lost\"") != NULL)
         return strdup("{\"ok\": false, \"error_code\": \"LOST\", \"error\": \"no way found\"}");
-    if (strstr(attempt_json, "\"id\":\"right\"") != NULL && strstr(attempt_json, "\"number\":1") != NULL)
+    if (strstr(attempt_json, "\"id\":\"right\"") != NULL && strstr(attempt_json, "\"previous\":[]") != NULL)
         return strdup("{\"ok\": false, \"error_code\": \"BUSY\", \"error\": \"try again\", \"retry\": \"yes\"}");
     return strdup("{\"ok\": true, \"output\": {\"from\": \"C\"}, \"usage\": {\"input_tokens\": 3, \"output_tokens\": 1}}");
 }

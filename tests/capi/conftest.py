@@ -1,0 +1,30 @@
+"""The library is built once for all tests of this folder."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.capi.building import Library, build, need_compiler
+from tests.capi.client import Client
+from tests.needs import need
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    need_compiler("cc", "gcc")
+    prefix = tmp_path_factory.mktemp("library")
+    done = build(prefix)
+    need(f"a library ({done.stderr.strip()})", done.returncode == 0)
+    return Library(prefix, tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture(scope="session")
+def _client(library: Library) -> Client:
+    return Client(library.path)
+
+
+@pytest.fixture
+def client(_client: Client) -> Client:
+    """The library in this process, through ctypes, with nothing in it."""
+    assert _client.lib.runner_init() == 1, _client.error()
+    return _client
