@@ -22,7 +22,7 @@ from cffi import FFI
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from definitions import cdef, declarations, header_version  # type: ignore[import-not-found]  # noqa: E402
+from definitions import cdef, declarations, header_version
 
 __all__ = ["BuildError", "build"]
 

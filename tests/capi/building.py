@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,9 @@ STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic")
 
 Done = subprocess.CompletedProcess[str]
 
+WITH_PATH = {"PATH": os.environ["PATH"]}
+"""The environment of compilers and build tools, which call others."""
+
 
 def need_compiler(command: str, package: str) -> str:
     found = shutil.which(command)
@@ -27,10 +31,12 @@ def need_compiler(command: str, package: str) -> str:
     return found
 
 
-def run(*command: str | Path, timeout: float = 120, cwd: Path | None = None, **env: str) -> Done:
+def run(
+    *command: str | Path, timeout: float = 120, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Done:
     """Run a program with nothing in its environment but what is given."""
     return subprocess.run(
-        [str(part) for part in command], env=env, cwd=cwd, capture_output=True, text=True, timeout=timeout
+        [str(part) for part in command], env=env or {}, cwd=cwd, capture_output=True, text=True, timeout=timeout
     )
 
 
@@ -68,7 +74,7 @@ class Library:
                 *(compiler, *standard, *STRICT, *own, "-g", "-pthread", *flags, f"-I{self.prefix / 'include'}"),
                 *(source, "-x", "none", "-o", program, f"-L{self.path.parent}", f"-Wl,-rpath,{self.path.parent}"),
                 *("-laltlas_runner", "-ldl"),
-                PATH=os.environ["PATH"],
+                env=WITH_PATH,
             )
             assert done.returncode == 0, done.stderr
             self.compiled[key] = program

@@ -1,7 +1,5 @@
 """The library is built once for all tests of this folder."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.capi.building import Library, build, need_compiler

@@ -1,7 +1,6 @@
 """The examples compile without a warning, as C and as C++, and run as a reader would run them."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from altlas_runner import LastFile
-from tests.capi.building import EXAMPLES, ROOT, Library, need_compiler, run
+from tests.capi.building import EXAMPLES, ROOT, WITH_PATH, Library, need_compiler, run
 from tests.loopback import LoopbackService
 
 pytestmark = pytest.mark.slow
@@ -62,9 +61,7 @@ def test_host_executor_does_the_tasks_in_c(library: Library, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("enough", [0, 1])
-def test_run_with_progress_tells_everything_and_can_end_the_run(
-    enough: int, library: Library, tmp_path: Path
-) -> None:
+def test_run_with_progress_tells_everything_and_can_end_the_run(enough: int, library: Library, tmp_path: Path) -> None:
     (tmp_path / "flow.alt").write_text(json.dumps(CHAIN))
     program = library.compile(EXAMPLES / "run_with_progress.c")
     with LoopbackService(delay=0.3) as service:
@@ -93,7 +90,7 @@ def test_the_makefile_builds_and_runs_them(library: Library, tmp_path: Path) -> 
     python.chmod(0o755)
     done = run(
         *(make, "-C", EXAMPLES, "run", f"PYTHON={python}", f"OUT={tmp_path}"),
-        PATH=os.environ["PATH"],
+        env=WITH_PATH,
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
@@ -106,7 +103,7 @@ def test_the_makefile_says_when_there_is_no_library(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@" --prefix "{tmp_path}"\n')
     python.chmod(0o755)
-    done = run(make, "-C", EXAMPLES, f"PYTHON={python}", PATH=os.environ["PATH"])
+    done = run(make, "-C", EXAMPLES, f"PYTHON={python}", env=WITH_PATH)
     assert done.returncode != 0
     assert "is not there; build it: " in done.stderr
 

@@ -1,18 +1,19 @@
 """Whatever callers get wrong ends in a 0 or NULL and a reason; memory stays sound and does not grow."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.capi.building import EXAMPLES, NIGHTLY, Done, Library, run
+from tests.capi.building import EXAMPLES, NIGHTLY, WITH_PATH, Done, Library, need_compiler, run
 from tests.needs import need
-from tests.capi.building import need_compiler
 
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 LEAST_CALLS = 75
+ADDRESS_SANITIZER = ("-fsanitize=address", "-fno-omit-frame-pointer")
 
 
 def check_abuse(done: Done) -> None:
@@ -22,41 +23,58 @@ def check_abuse(done: Done) -> None:
     assert int(calls[1]) >= LEAST_CALLS
 
 
+def sanitized(library: Library, source: Path, *arguments: str | Path) -> Done:
+    """Run a host with the address sanitizer, which looks for leaks too; what Python keeps from its start is known."""
+    need_compiler("cc", "gcc")
+    libasan = Path(run("/bin/sh", "-c", "cc -print-file-name=libasan.so", env=WITH_PATH).stdout.strip())
+    need("libasan (Debian: gcc)", libasan.is_absolute())
+    options = f"suppressions={HERE / 'leaks.supp'}:print_suppressions=0"
+    return run(library.compile(source, *ADDRESS_SANITIZER), *arguments, timeout=900, env={"LSAN_OPTIONS": options})
+
+
+def watched(library: Library, source: Path, *arguments: str | Path) -> Done:
+    """Run a host under valgrind."""
+    valgrind = need_compiler("valgrind", "valgrind")
+    return run(
+        *(valgrind, "--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"),
+        *("--show-leak-kinds=definite", f"--suppressions={HERE / 'valgrind.supp'}"),
+        *(library.compile(source), *arguments),
+        timeout=3600,
+    )
+
+
 def test_every_abuse_is_refused_with_a_reason(library: Library, tmp_path: Path) -> None:
     done = run(library.program("abuse"), tmp_path)
     check_abuse(done)
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("program", ["abuse", "many_threads"])
-def test_a_host_with_the_address_sanitizer_finds_nothing(program: str, library: Library, tmp_path: Path) -> None:
-    """Leaks are looked for too; what Python and pydantic keep from their start is known."""
-    probe = tmp_path / "probe.c"
-    probe.write_text("int main(void) { return 0; }\n")
-    flags = ("-fsanitize=address", "-fno-omit-frame-pointer")
-    need("libasan (Debian: gcc)", run("/usr/bin/env", "cc", *flags, probe, "-o", tmp_path / "probe", PATH="/usr/bin:/bin:/usr/local/bin").returncode == 0)
-    options = {"LSAN_OPTIONS": f"suppressions={HERE / 'leaks.supp'}:print_suppressions=0", "ASAN_OPTIONS": "abort_on_error=0"}
-    if program == "abuse":
-        check_abuse(run(library.program("abuse", *flags), tmp_path, **options))
-    else:
-        calls = "10000" if NIGHTLY else "1000"
-        done = run(library.compile(EXAMPLES / "many_threads.c", *flags), "16", calls, timeout=600, **options)
-        assert done.returncode == 0, done.stdout + done.stderr
+def test_the_address_sanitizer_finds_nothing_in_a_careless_host(library: Library, tmp_path: Path) -> None:
+    check_abuse(sanitized(library, HERE / "programs" / "abuse.c", tmp_path))
 
 
-@pytest.mark.parametrize("program", ["abuse", "many_threads"])
-def test_valgrind_finds_no_invalid_access_and_no_loss(program: str, library: Library, tmp_path: Path) -> None:
-    valgrind = need_compiler("valgrind", "valgrind")
-    watch = (
-        *(valgrind, "--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"),
-        *("--show-leak-kinds=definite", f"--suppressions={HERE / 'valgrind.supp'}"),
-    )
-    if program == "abuse":
-        check_abuse(run(*watch, library.program("abuse"), tmp_path, timeout=900))
-    else:
-        calls = "10000" if NIGHTLY else "50"
-        done = run(*watch, library.compile(EXAMPLES / "many_threads.c"), "16", calls, timeout=3600)
-        assert done.returncode == 0, done.stdout + done.stderr
+def test_the_address_sanitizer_finds_nothing_in_a_host_with_many_threads(library: Library) -> None:
+    done = sanitized(library, EXAMPLES / "many_threads.c", "16", "10000" if NIGHTLY else "1000")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_valgrind_finds_no_invalid_access_and_no_loss(library: Library, tmp_path: Path) -> None:
+    """The careless host and the one with many threads, side by side because valgrind is slow."""
+    with ThreadPoolExecutor() as pool:
+        careless = pool.submit(watched, library, HERE / "programs" / "abuse.c", tmp_path)
+        threads = pool.submit(watched, library, EXAMPLES / "many_threads.c", "16", "10000" if NIGHTLY else "50")
+    check_abuse(careless.result())
+    assert threads.result().returncode == 0, threads.result().stdout + threads.result().stderr
+
+
+def test_leak_checkers_see_a_text_that_was_never_freed(library: Library) -> None:
+    for done in (
+        sanitized(library, HERE / "programs" / "leak.c"),
+        watched(library, HERE / "programs" / "leak.c"),
+    ):
+        assert done.returncode != 0
+        assert done.stdout == "1 strings left\n"
+        assert "altlas_new_string" in done.stderr
 
 
 def test_the_same_work_again_needs_no_more_memory(library: Library, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_write_to_a_closed_pipe_inside_a_run_does_not_kill_the_host(library: L
     """Handlers of Python do it, on the host's thread and on one of the library's."""
     python = make_environment(tmp_path / "environment")
     (site_packages(tmp_path / "environment") / "closed_pipe.py").write_text(CLOSED_PIPE)
-    done = run(library.program("closed_pipe"), tmp_path, ALTLAS_RUNNER_PYTHON=str(python))
+    done = run(library.program("closed_pipe"), tmp_path, env={"ALTLAS_RUNNER_PYTHON": str(python)})
     assert (done.returncode, done.stdout) == (0, "the library was told, the host lives\n"), done.stderr
 
 
@@ -119,7 +119,7 @@ def task(attempt, _):
     return None
 try:
     for _ in range(100):
-        lib.runner_execute_alt_file_with_executor(b"f", b'{"max_concurrency": 1}', sys.argv[2].encode(), task, None, None)
+        lib.runner_execute_alt_file_with_executor(b"f", None, sys.argv[2].encode(), task, None, None)
 except KeyboardInterrupt:
     print("interrupted")
 """
@@ -142,7 +142,10 @@ def test_a_host_may_end_in_any_way_at_any_time(library: Library) -> None:
     program = library.program("lifecycle")
     ways = ["return", "cleanup", "busy", "thread", "_exit"] * (200 if NIGHTLY else 10)
     with ThreadPoolExecutor(2) as pool:
-        codes = [(way, done.returncode, done.stderr) for way, done in zip(ways, pool.map(lambda w: run(program, w), ways), strict=True)]
+        codes = [
+            (way, done.returncode, done.stderr)
+            for way, done in zip(ways, pool.map(lambda w: run(program, w), ways), strict=True)
+        ]
     assert codes == [(way, 0, "") for way in ways]
 
 

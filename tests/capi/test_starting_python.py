@@ -1,6 +1,5 @@
 """Which Python the library starts, from wherever it lies; and what it says when there is none that it can use."""
 
-import os
 import shutil
 import sys
 import sysconfig
@@ -11,6 +10,7 @@ import pytest
 from tests.capi.building import (
     ROOT,
     THIS_VERSION,
+    WITH_PATH,
     Library,
     build,
     leave_a_mark,
@@ -38,10 +38,12 @@ def test_variables_of_python_and_the_path_have_no_effect(library: Library, tmp_p
     done = run(
         library.program("start"),
         cwd=tmp_path,
-        PYTHONHOME="/nowhere",
-        PYTHONPATH=str(tmp_path),
-        PATH="/nowhere",
-        PYTHONSTARTUP=str(hostile / "__init__.py"),
+        env={
+            "PYTHONHOME": "/nowhere",
+            "PYTHONPATH": str(tmp_path),
+            "PATH": "/nowhere",
+            "PYTHONSTARTUP": str(hostile / "__init__.py"),
+        },
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 No error\n", "")
 
@@ -49,7 +51,7 @@ def test_variables_of_python_and_the_path_have_no_effect(library: Library, tmp_p
 def test_the_variable_goes_before_everything(library: Library, tmp_path: Path) -> None:
     python = make_environment(tmp_path / "environment")
     mark = tmp_path / "environment" / leave_a_mark(tmp_path / "environment")
-    done = run(library.program("start"), ALTLAS_RUNNER_PYTHON=str(python))
+    done = run(library.program("start"), env={"ALTLAS_RUNNER_PYTHON": str(python)})
     assert (done.returncode, done.stdout) == (0, "1 No error\n")
     assert mark.exists()
 
@@ -76,7 +78,7 @@ def test_a_variable_that_names_nothing_usable_is_refused_instead_of_passed_over(
     library: Library, tmp_path: Path
 ) -> None:
     for python, reason in wrong_pythons(tmp_path):
-        done = run(library.program("start"), ALTLAS_RUNNER_PYTHON=python)
+        done = run(library.program("start"), env={"ALTLAS_RUNNER_PYTHON": python})
         assert done.returncode == 1
         assert done.stdout.startswith(f"0 ALTLAS_RUNNER_PYTHON={python} cannot be used: "), done.stdout
         assert reason in done.stdout
@@ -86,8 +88,9 @@ def test_a_missing_package_is_told_and_a_later_start_finds_it(library: Library, 
     """Nothing is printed, and the same process goes on once the package has been installed."""
     python = make_environment(tmp_path / "environment", packages=False)
     folder = site_packages(tmp_path / "environment")
-    install = f"ln -s {sysconfig.get_path('purelib')}/[!_]* {sysconfig.get_path('purelib')}/_cffi* {ROOT}/src/altlas_runner {folder}/"
-    done = run(library.program("start"), install, ALTLAS_RUNNER_PYTHON=str(python), PATH=os.environ["PATH"])
+    packages = sysconfig.get_path("purelib")
+    install = f"ln -s {packages}/[!_]* {packages}/_cffi* {ROOT}/src/altlas_runner {folder}/"
+    done = run(library.program("start"), install, env=WITH_PATH | {"ALTLAS_RUNNER_PYTHON": str(python)})
     first, *_, last = done.stdout.splitlines()
     assert first == f"0 {python} cannot load the package: ModuleNotFoundError: No module named '_cffi_backend'"
     assert "install it there: pip install 'altlas-runner[ffi]'" in done.stdout
@@ -103,7 +106,7 @@ def test_a_package_of_another_version_is_refused(library: Library, tmp_path: Pat
     (folder / "altlas_runner" / "capi").mkdir(parents=True)
     (folder / "altlas_runner" / "__init__.py").write_text("__version__ = '9.9.9'\n")
     (folder / "altlas_runner" / "capi" / "__init__.py").touch()
-    done = run(library.program("start"), ALTLAS_RUNNER_PYTHON=str(python))
+    done = run(library.program("start"), env={"ALTLAS_RUNNER_PYTHON": str(python)})
     assert done.returncode == 1
     assert f"{python} has 9.9.9" in done.stdout
     assert "-m altlas_runner.ffi --build" in done.stdout

@@ -63,7 +63,9 @@ def bind(ffi: Any, lib: Any) -> None:
             def guarded(*arguments: Any) -> Any:
                 try:
                     return function(*arguments)
-                except BaseException as error:  # SystemExit and KeyboardInterrupt too: a host must not be ended from here
+                except (
+                    BaseException
+                ) as error:  # SystemExit and KeyboardInterrupt too: a host must not be ended from here
                     explain(error)
                     return failure
 

@@ -117,6 +117,4 @@ def outcome_from_json(text: bytes) -> Outcome:
     if said.ok:
         artifacts = [artifact.model_dump(exclude_unset=True) for artifact in said.artifacts]
         return Outcome.completed(said.output, artifacts=artifacts, usage=said.usage)
-    return Outcome.failed(
-        said.error_code, said.error, retry=said.retry, retry_after=said.retry_after, usage=said.usage
-    )
+    return Outcome.failed(said.error_code, said.error, retry=said.retry, retry_after=said.retry_after, usage=said.usage)

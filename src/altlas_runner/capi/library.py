@@ -76,7 +76,9 @@ class Library:
         """A LAST file as its `result.last` has it."""
         last_file = self._kept.last_files.get(last_id)
         if last_file is None:
-            raise AltlasRunnerError(f"there is no LAST file {quoted(last_id)}; runner_init and runner_cleanup forget all")
+            raise AltlasRunnerError(
+                f"there is no LAST file {quoted(last_id)}; runner_init and runner_cleanup forget all"
+            )
         return last_file.to_json().removesuffix(b"\n")
 
     def batch_process(self, alt_ids_json: bytes, output_dir: str) -> str:

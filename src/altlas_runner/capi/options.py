@@ -19,9 +19,7 @@ from altlas_runner.errors import ConfigurationError
 __all__ = ["OPTION_NAMES", "RunOptions", "read_options"]
 
 _ELSEWHERE = {"output_dir", "max_concurrent_tasks", "log_level", "local_model"}
-_OF_CONFIG = tuple(
-    name for name in RunnerConfig.model_fields if name not in _ELSEWHERE and not name.startswith("ai_")
-)
+_OF_CONFIG = tuple(name for name in RunnerConfig.model_fields if name not in _ELSEWHERE and not name.startswith("ai_"))
 """Fields of `RunnerConfig` under their own names. The others are said otherwise, or do not concern a library."""
 
 OPTION_NAMES = ("ai_service", "max_concurrency", "inputs", "seed", "only", "from", "until", "config_file", *_OF_CONFIG)
