@@ -73,7 +73,6 @@ def test_leak_checkers_see_a_text_that_was_never_freed(library: Library) -> None
         watched(library, HERE / "programs" / "leak.c"),
     ):
         assert done.returncode != 0
-        assert done.stdout == "1 strings left\n"
         assert "altlas_new_string" in done.stderr
 
 

@@ -69,16 +69,19 @@ async def loop(context):
 
 @handler("thread")
 def thread(context):
+    print("said by a handler")
     write()
 """
 
 
 def test_a_write_to_a_closed_pipe_inside_a_run_does_not_kill_the_host(library: Library, tmp_path: Path) -> None:
-    """Handlers of Python do it, on the host's thread and on one of the library's."""
+    """Handlers of Python do it, on the host's thread and on one of the library's. What they print comes out too."""
     python = make_environment(tmp_path / "environment")
     (site_packages(tmp_path / "environment") / "closed_pipe.py").write_text(CLOSED_PIPE)
     done = run(library.program("closed_pipe"), tmp_path, env={"ALTLAS_RUNNER_PYTHON": str(python)})
-    assert (done.returncode, done.stdout) == (0, "the library was told, the host lives\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "said by a handler\nthe library was told, the host lives\n"), (
+        done.stderr
+    )
 
 
 def test_the_child_of_a_fork_is_refused_in_words(library: Library) -> None:
