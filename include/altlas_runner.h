@@ -19,9 +19,9 @@
  *             runner_init(), or host the library in Python, where os.fork() works.
  * Signals     No handler of the program is changed, and none is added: Ctrl-C does what it did before. A write to a
  *             closed socket inside the library raises no SIGPIPE.
- * Output      The library writes nothing to stdout or stderr.
- * Environment RUNNER_* variables give defaults, as docs/c-library.md lists them. They are read at the first
- *             runner_init() that succeeds. PYTHONHOME and PYTHONPATH have no effect.
+ * Output      The library writes nothing to stdout or stderr; what handlers print comes out before a run returns.
+ * Environment RUNNER_* variables give the defaults that the README lists. Python sees the environment as it was when
+ *             runner_init() started it. PYTHONHOME and PYTHONPATH have no effect.
  * ABI         Within one major version of the library (the number behind .so) functions are only added, never changed
  *             or taken away, and objects in JSON only gain fields. The version of the package counts apart from it.
  */

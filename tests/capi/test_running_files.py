@@ -329,13 +329,13 @@ def test_a_host_that_overruns_a_deadline_is_waited_for(client: Client, tmp_path:
     ended = threading.Event()
 
     def answer(attempt_json: bytes) -> bytes:
-        time.sleep(2.0)
+        time.sleep(3.0)
         ended.set()
         return b'{"ok": true}'
 
     document = {"id": "late", "title": "L", "tasks": [{"id": "a", "description": "d", "timeout_seconds": 1}]}
     host = HostTasks(answer)
-    made = run_by_host(client, host, document, tmp_path)
+    made = run_by_host(client, host, document, tmp_path, generate_graphs=False)
     assert made.task_results[0].status == "timeout"
     assert ended.is_set()
     assert (host.freed, host.unfreed) == (1, 0)
