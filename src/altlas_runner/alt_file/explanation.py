@@ -75,7 +75,7 @@ class _Names:
             else:
                 late.append((task_id, dependencies))
         add_late(self.done, late)
-        self._known = {name for name in self.first if not _is_empty(name)}
+        self._known = {name: None for name in self.first if name and not name.isspace()}
         self._spelling: Spelling | None = None
 
     def is_plain(self, index: int, task: dict[str, Any]) -> bool:
@@ -106,7 +106,7 @@ class _Names:
             distinct = set(dependencies)
         except TypeError:  # a dependency that is no string
             return False
-        return len(distinct) == len(dependencies) and task_id not in distinct and distinct <= self._known
+        return len(distinct) == len(dependencies) and task_id not in distinct and distinct <= self._known.keys()
 
     @property
     def spelling(self) -> Spelling:
