@@ -4,7 +4,7 @@
  * An interpreter is fit when it can be executed and its standard library is of the version that this library was built
  * with: a foreign one would run into the ground, or end the process.
  */
-#include <Python.h>
+#define _GNU_SOURCE 1 /* dladdr */
 
 #include "internal.h"
 
@@ -16,10 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_OF(x) #x
-#define AS_TEXT(x) TEXT_OF(x)
-#define PYTHON "python" AS_TEXT(PY_MAJOR_VERSION) "." AS_TEXT(PY_MINOR_VERSION)
-#define VERSION AS_TEXT(PY_MAJOR_VERSION) "." AS_TEXT(PY_MINOR_VERSION)
+#define VERSION ALTLAS_PYTHON_VERSION
+#define PYTHON "python" VERSION
 #define SIDECAR "libaltlas_runner.python"
 #define LONGEST 2048 /* of what was tried */
 

@@ -25,16 +25,19 @@ static const char probe[] =
     "    importlib.invalidate_caches()\n"
     "    try:\n"
     "        import _cffi_backend\n"
-    "        from altlas_runner import __version__\n"
+    "        from altlas_runner import __file__, __version__\n"
     "        import altlas_runner.capi\n"
     "    except BaseException as error:\n"
-    "        lacking = isinstance(error, ModuleNotFoundError)\n"
-    "        hint = \"install it there: pip install 'altlas-runner[ffi]'\\n\" if lacking else ''\n"
-    "        return (f'{python} cannot load the package: {type(error).__name__}: {error}\\n{hint}'\n"
-    "                f'sys.path: {sys.path}')\n"
-    "    if __version__ != wanted:\n"
-    "        return (f'this library is of altlas_runner {wanted}, but {python} has {__version__} '\n"
-    "                f'({altlas_runner.__file__}); build it anew: {python} -m altlas_runner.ffi --build')\n";
+    "        problem = f'{python} cannot load the package: {type(error).__name__}: {error}\\n'\n"
+    "        if isinstance(error, ModuleNotFoundError):\n"
+    "            problem += \"install it there: pip install 'altlas-runner[ffi]'\\n\"\n"
+    "        problem += f'sys.path: {sys.path}'\n"
+    "    else:\n"
+    "        if __version__ == wanted:\n"
+    "            return None\n"
+    "        problem = (f'this library is of altlas_runner {wanted}, but {python} has {__version__} ({__file__}); '\n"
+    "                   f'build it anew: {python} -m altlas_runner.ffi --build')\n"
+    "    return problem.encode('utf-8', 'replace')\n";
 
 /* Importing signal makes Ctrl-C Python's, even where Python was told to install no handlers. */
 static const char let_ctrl_c_be[] =
@@ -90,24 +93,9 @@ static bool initialize(const char *python)
         return false;
     }
     ours = true;
-    if (PyRun_SimpleString(let_ctrl_c_be) != 0)
-        PyErr_Clear();
+    PyRun_SimpleString(let_ctrl_c_be);
     sigaction(SIGINT, &before, NULL);
     return true;
-}
-
-static void explain_exception(const char *what)
-{
-    PyObject *kind, *value, *traceback;
-    PyErr_Fetch(&kind, &value, &traceback);
-    PyObject *text = value ? PyObject_Str(value) : NULL;
-    const char *reason = text ? PyUnicode_AsUTF8(text) : NULL;
-    altlas_explain("%s: %s", what, reason ? reason : "unknown reason");
-    PyErr_Clear();
-    Py_XDECREF(text);
-    Py_XDECREF(kind);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
 }
 
 /* Whether the package can be used; the caller holds the GIL. */
@@ -119,14 +107,12 @@ static bool package_is_there(const char *python)
         ran = PyRun_String(probe, Py_file_input, names, names);
     if (ran != NULL)
         problem = PyObject_CallFunction(PyDict_GetItemString(names, "probe"), "ss", ALTLAS_VERSION, python);
-    const char *text = NULL;
-    if (problem == NULL)
-        explain_exception("the package altlas_runner could not be looked for");
-    else if (problem != Py_None && (text = PyUnicode_AsUTF8(problem)) == NULL)
-        explain_exception("the package altlas_runner cannot be loaded");
-    else if (text != NULL)
-        altlas_explain("%s", text);
     bool there = problem == Py_None;
+    if (!there) {
+        const char *text = problem != NULL ? PyBytes_AsString(problem) : NULL;
+        altlas_explain("%s", text != NULL ? text : "there is no memory to look for the package altlas_runner");
+        PyErr_Clear();
+    }
     Py_XDECREF(problem);
     Py_XDECREF(ran);
     Py_XDECREF(names);

@@ -50,6 +50,14 @@ def build(prefix: Path, python: str | Path = sys.executable, **env: str) -> Done
     )
 
 
+def build_where_possible(prefix: Path, python: str | Path = sys.executable) -> None:
+    """The same for tests; what a machine lacks is a reason to skip them, what the compiler refuses is not."""
+    need_compiler("cc", "gcc")
+    done = build(prefix, python)
+    assert "refused" not in done.stderr, done.stderr
+    need(f"what the library is built from ({done.stderr.strip()})", done.returncode == 0)
+
+
 @dataclass(frozen=True)
 class Library:
     """A library that was built, and the programs compiled against it."""
