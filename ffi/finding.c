@@ -4,7 +4,7 @@
  * An interpreter is fit when it can be executed and its standard library is of the version that this library was built
  * with: a foreign one would run into the ground, or end the process.
  */
-#define _GNU_SOURCE 1 /* dladdr */
+#define _GNU_SOURCE 1 /* dladdr, secure_getenv */
 
 #include "internal.h"
 
@@ -138,7 +138,7 @@ static bool find_beside(const char *library, char *python, size_t size, char *tr
 
 bool altlas_find_python(char *python, size_t size)
 {
-    const char *named = getenv("ALTLAS_RUNNER_PYTHON");
+    const char *named = secure_getenv("ALTLAS_RUNNER_PYTHON");
     if (named != NULL && *named != '\0') {
         const char *problem = *named == '/' ? unfit(named) : "its path is not absolute";
         if (problem == NULL && printed(python, size, "%s", named))
