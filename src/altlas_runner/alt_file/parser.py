@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +35,7 @@ from altlas_runner.alt_file.validator import is_sound
 from altlas_runner.alt_file.wrong_types import explain_wrong_types
 from altlas_runner.alt_file.yaml_text import YamlError, duplicate_yaml_keys, read_yaml
 from altlas_runner.atomic_file import write_atomically
+from altlas_runner.collector import collector_paused
 from altlas_runner.errors import (
     AltFormatError,
     AltIoError,
@@ -190,7 +189,7 @@ class AltParser:
         return Path(path) if self.default_dir is None else self.default_dir / path
 
     def _parse(self, content: bytes, yaml: bytes | None) -> AltFile:
-        with _collector_paused():
+        with collector_paused():
             wrong_types = None
             try:
                 alt_file = AltFile.model_validate_json(content)
@@ -295,15 +294,3 @@ def _as_json_and_yaml(content: bytes, *, is_yaml: bool) -> tuple[bytes, bytes | 
 def _io_error(verb: str, path: Path, error: OSError | ValueError) -> AltIoError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return AltIoError([Diagnostic("ALT301", f"{path} cannot be {verb}: {reason}")])
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Without garbage collection: it would look at every new task again and again, and nothing here is garbage."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

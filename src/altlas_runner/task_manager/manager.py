@@ -199,7 +199,7 @@ class TaskManager:
             await self._driver.run(self._early)
         finally:
             await self._handlers.aclose()
-        return [result for result in ledger.results if result is not None]
+        return ledger.results()
 
     def _signal(self, signal: Signal) -> None:
         if self._driver is None:

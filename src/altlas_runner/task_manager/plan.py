@@ -70,15 +70,16 @@ def plan_run(
         ConfigurationError: a limit is below 1, or a task's group is no name.
     """
     tasks = alt_file.tasks
-    by_order = starting_order(alt_file, graph if schedule == "critical-path" else None)
-    order = [0] * len(tasks)
-    for place, index in enumerate(by_order):
+    numbers = list(range(len(tasks)))  # one object for each number, wherever it stands: memory near at hand
+    by_order = [numbers[index] for index in starting_order(alt_file, graph if schedule == "critical-path" else None)]
+    order = numbers.copy()
+    for place, index in zip(numbers, by_order, strict=True):
         order[index] = place
     limits = dict(concurrency_groups or {})
     return RunPlan(
         ids=graph.ids,
         dependencies=graph.dependencies,
-        dependents=graph.dependents,
+        dependents=[[numbers[dependent] for dependent in row] for row in graph.dependents],
         timeouts=[
             None if task.timeout_seconds is None else min(task.timeout_seconds, LONGEST_SECONDS) for task in tasks
         ],

@@ -12,12 +12,12 @@ state of the task, or of the run; a signal that has no move there is refused by 
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heappop
 from math import inf
 from typing import Any, Final
 
 from altlas_runner.errors import IllegalSignalError
-from altlas_runner.execution import DEADLINE_PASSED
+from altlas_runner.execution import DEADLINE_PASSED, Outcome
 from altlas_runner.retrying import decide_retry
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import Event
@@ -54,8 +54,10 @@ from altlas_runner.task_manager.states import (
     WAITING,
 )
 
-__all__ = ["Scheduler"]
+__all__ = ["NOBODY", "Scheduler"]
 
+NOBODY: Final = -1
+"""No task takes over the slot."""
 _NO_EVENTS: list[Event] = []
 
 
@@ -85,34 +87,60 @@ class Scheduler(Moves):
         """
         starts: list[int] = []
         self._starts = starts
+        if self._observed:
+            self._ledger.step_at = self._ledger.wall(now)
         moves = _TASK_MOVES.get(type(signal))
         state = self._run_state if moves is None else self._states[signal.task]  # type: ignore[union-attr]
         move = (moves or _RUN_MOVES[type(signal)])[state]
         if move is None:
             raise self._illegal(signal)
         move(self, signal, now)
-        slots = self._slots
-        if slots.ready and slots.free and self._run_state == GOING:
+        if self._slots.ready and self._run_state == GOING:
             self._fill_slots(now)
-        if self._timers and self._timers[0][0] < self._wake_at:
-            self._wake_at = self._timers[0][0]
-            self._commands.append(WakeAt(self._wake_at))
+        self._end_if_all_ended(now)
+        return starts, *self.more()
+
+    def hand_over(self, task: int, outcome: Outcome, now: float) -> int | None:
+        """Take the signal that most steps are about, quickly: an attempt completed its task while no slot was free.
+
+        The same as `step(AttemptEnded(task, outcome), now)`, but for commands and events, which the next `more` gives.
+
+        Returns:
+            The task that takes over the slot, or NOBODY; None when this is another case, for `step`.
+        """
+        slots = self._slots
+        if slots.free or not self._is_plain or self._run_state != GOING:
+            return None
+        if self._observed:
+            self._ledger.step_at = self._ledger.wall(now)
+        self._complete(task, outcome, now)
+        ready = slots.ready
+        while ready:
+            following = self._by_order[heappop(ready)]
+            if self._states[following] == READY:
+                self._start(following, now)
+                return following
+        slots.free = 1
+        self._end_if_all_ended(now)
+        return NOBODY
+
+    def more(self) -> tuple[list[Command], list[Event]]:
+        """The commands and events since the last answer, each in order."""
+        commands = self.commands
+        if commands:
+            self.commands = []
+        return commands, self._ledger.take_events() if self._observed else _NO_EVENTS
+
+    def _end_if_all_ended(self, now: float) -> None:
         if not self._ledger.unfinished and NEW < self._run_state < OVER:
             self._run_state = OVER
-            self._commands.append(EndRun())
+            self.commands.append(EndRun())
             self._ledger.note_run_end(self._ended_by, now)
-        commands = self._commands
-        if commands:
-            self._commands = []
-        return starts, commands, self._ledger.take_events() if self._observed else _NO_EVENTS
 
     @property
     def statuses(self) -> list[TaskStatus]:
         """The status of every task, in file order."""
-        return [
-            result.status if result is not None else STATUS_OF[state]
-            for result, state in zip(self._ledger.results, self._states, strict=True)
-        ]
+        return [self._ledger.status(task) or STATUS_OF[state] for task, state in enumerate(self._states)]
 
     # -- signals that concern the whole run --------------------------------------------------------------------------
 
@@ -125,7 +153,7 @@ class Scheduler(Moves):
             self._end_run("CANCELLED", self._cancel_asked, now)
             return
         if self._run_deadline is not None:
-            heappush(self._timers, (now + self._run_deadline, RUN_DEADLINE, -1))
+            self._set_timer(now + self._run_deadline, RUN_DEADLINE, -1)
         for early in self._early_cancels:
             if self._states[early.task] != ENDED:
                 self._on_cancel_task_asked(early, now)
@@ -135,7 +163,7 @@ class Scheduler(Moves):
 
     def _on_tick(self, signal: Tick, now: float) -> None:
         timers = self._timers
-        self._wake_at = inf
+        self._wake_at = -inf  # one wake-up is enough, at the end
         while timers and timers[0][0] <= now:
             instant, kind, task = heappop(timers)
             if kind == RUN_DEADLINE:
@@ -151,11 +179,18 @@ class Scheduler(Moves):
                     self._stop(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
                 elif state in (READY, WAITING):
                     self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
+                queue = self._deadline_queue_of[task]
+                assert queue is not None, "only tasks with a timeout have a deadline"
+                queue.popleft()
+                self._await_deadline(queue)
             elif state == STOPPING:
-                self._commands.append(AbandonAttempt(task))
+                self.commands.append(AbandonAttempt(task))
                 self._end_stopped(
                     task, None, now, f"; the attempt did not stop within {self._stop_grace:g} s and was abandoned"
                 )
+        self._wake_at = timers[0][0] if timers else inf
+        if timers:
+            self.commands.append(WakeAt(self._wake_at))
 
     def _on_early_cancel(self, signal: CancelAsked, now: float) -> None:
         self._cancel_asked = self._cancel_asked or signal.reason
@@ -204,7 +239,7 @@ class Scheduler(Moves):
             retry=outcome.retry,
             retry_after=outcome.retry_after,
             now=now,
-            deadline=self._deadline_of(task),
+            deadline=self.deadline_of(task),
             random=self._random,
         )
         if decision.verdict == "retry":
