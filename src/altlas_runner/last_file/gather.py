@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
     from altlas_runner.alt_file import AltFile, Task
 
-__all__ = ["gather_last_file"]
+__all__ = ["gather_last_file", "redactor_for"]
+
+
+def redactor_for(alt_file: AltFile, resolved: Mapping[str, Task], configured: Redactor | None) -> Redactor:
+    """What removes configured secrets, and echoes of the values under key-like names in the ALT file.
+
+    Args:
+        alt_file: what was run.
+        resolved: tasks with their references resolved, by id.
+        configured: removes configured secrets, or None when there are none.
+    """
+    own = Redactor(_secrets_of(alt_file, resolved.values()))
+    return own | configured if configured else own
 
 
 def gather_last_file(
@@ -48,14 +60,14 @@ def gather_last_file(
         completed_at: when it ended; an instant before `started_at` counts as `started_at`.
         selection: ids of the tasks that were meant to run, or None for all.
         resolved: tasks with their references resolved, by id; the others stand as they are in the file.
-        redactor: removes configured secrets, or None when there are none.
+        redactor: as `redactor_for` makes it; None looks for the secrets of the ALT file only.
     """
     started, ended = as_utc(started_at), max(as_utc(started_at), as_utc(completed_at))
     chosen = None if selection is None else set(selection)
     expected = [task for task in alt_file.tasks if chosen is None or task.id in chosen]
     resolved = resolved or {}
     asked = [resolved.get(task.id, task) for task in expected]
-    redact = _Redaction([redactor or Redactor(()), Redactor(_secrets_of(alt_file, resolved.values()))])
+    redact = _Redaction(redactor_for(alt_file, resolved, None) if redactor is None else redactor)
 
     results = [redact.result(result) for result in _in_file_order(alt_file.tasks, task_results)]
     completed = {result.task_id for result in results if result.status is TaskStatus.COMPLETED}
@@ -114,25 +126,17 @@ def _secrets_of(alt_file: AltFile, resolved: Iterable[Task]) -> set[str]:
 class _Redaction:
     """Makes texts and values fit for the LAST file: JSON only, and without secrets."""
 
-    def __init__(self, redactors: Sequence[Redactor]) -> None:
-        self._redactors = redactors
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
 
     def text(self, text: str) -> str:
-        text = as_json_text(text)
-        for redactor in self._redactors:
-            text = redactor.text(text)
-        return text
+        return self._redactor.text(as_json_text(text))
 
     def optional(self, text: str | None) -> str | None:
         return None if text is None else self.text(text)
 
     def value(self, value: Any) -> Any:
-        if value is None:
-            return None
-        value = as_json_value(value)
-        for redactor in self._redactors:
-            value = redactor.value(value)
-        return value
+        return None if value is None else self._redactor.value(as_json_value(value))
 
     def result(self, result: TaskResult) -> TaskResult:
         """A copy of a result with clean texts and values, times in UTC and its status as the enum."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import to_json, to_jsonable_python
 
-__all__ = ["MAX_DEPTH", "as_json_text", "as_json_value"]
+__all__ = ["MAX_DEPTH", "as_json_text", "as_json_value", "is_longer_than"]
 
 MAX_DEPTH = 150
 """Values nested deeper are cut: JSON parsers refuse a file at about 200 levels."""
@@ -37,6 +37,13 @@ def as_json_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return str(text)
+
+
+def is_longer_than(value: Any, limit: int) -> bool:
+    """Whether a JSON value has more than `limit` bytes as JSON."""
+    if value is None or (isinstance(value, str) and 6 * len(value) + 2 <= limit):  # \u0001 is the longest character
+        return False
+    return len(to_json(value)) > limit
 
 
 def _copied(value: Any, around: tuple[int, ...]) -> Any:
