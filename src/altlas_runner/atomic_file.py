@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 from pathlib import Path
 
-__all__ = ["sync_directory", "write_atomically"]
+__all__ = ["remove_leftovers", "sync_directory", "write_atomically"]
+
+_TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -39,6 +42,14 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink()
         raise
     sync_directory(path.parent)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove the temporary files of writers that were killed; nobody may be writing into the directory."""
+    for file in directory.iterdir():
+        if _TEMPORARY_NAME.fullmatch(file.name):
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def sync_directory(directory: Path) -> None:
