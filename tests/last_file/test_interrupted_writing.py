@@ -93,9 +93,9 @@ def test_a_directory_that_became_read_only_leaves_the_earlier_bundle(tmp_path: P
         before = sorted(path.name for path in disk.rglob("*"))
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         for last_id in ("last_1", "last_2"):
-            with pytest.raises(BundleError, match=r"cannot be written: .*read-only"):
+            with pytest.raises(BundleError, match=r"cannot be (written|made): .*[Rr]ead-only"):
                 write(disk, last_id)
-            with pytest.raises(BundleError, match=r"read-only|Read-only"):
+            with pytest.raises(BundleError, match=r"[Rr]ead-only"):
                 LastFileGenerator(disk).make_directory(last_id)
         assert sorted(path.name for path in disk.rglob("*")) == before
         assert_whole(disk / "last_1")

@@ -98,18 +98,26 @@ def main() -> None:
 
 def _main() -> None:
     from altlas_runner.cli.convert import convert
+    from altlas_runner.cli.diff import diff
     from altlas_runner.cli.explain import explain
+    from altlas_runner.cli.export import export
     from altlas_runner.cli.graph import graph
     from altlas_runner.cli.init import init
     from altlas_runner.cli.merge import merge
+    from altlas_runner.cli.open import open_report
     from altlas_runner.cli.plan import plan
+    from altlas_runner.cli.report import report
     from altlas_runner.cli.run import run
     from altlas_runner.cli.schema import schema
+    from altlas_runner.cli.show import show
     from altlas_runner.cli.validate import validate
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a stream cannot say must not end the command
-    for command in (run, validate, explain, plan, graph, convert, merge, schema, init):
+    for command in (
+        *(run, validate, explain, plan, graph, convert, merge, schema, init),
+        *(show, report, diff, export, open_report),
+    ):
         cli.add_command(command)
     cli(prog_name="altlas-runner")
