@@ -140,29 +140,31 @@ class _Redaction:
 
     def result(self, result: TaskResult) -> TaskResult:
         """A copy of a result with clean texts and values, times in UTC and its status as the enum."""
-        return replace(
-            result,
+        return TaskResult(
             task_id=as_json_text(result.task_id),
             status=TaskStatus(result.status),
             output=self.value(result.output),
             error=self.optional(result.error),
             error_code=self.optional(result.error_code),
+            execution_time_ms=result.execution_time_ms,
+            retry_count=result.retry_count,
+            artifacts=result.artifacts and [self._artifact(artifact) for artifact in result.artifacts],
             metadata=self.value(result.metadata),
             started_at=result.started_at and as_utc(result.started_at),
             completed_at=result.completed_at and as_utc(result.completed_at),
             attempts=[self._attempt(attempt) for attempt in result.attempts],
-            artifacts=result.artifacts and [self._artifact(artifact) for artifact in result.artifacts],
             usage=result.usage and _finite(result.usage),
         )
 
     def _attempt(self, attempt: Attempt) -> Attempt:
-        return replace(
-            attempt,
-            status=TaskStatus(attempt.status),
-            started_at=as_utc(attempt.started_at),
-            ended_at=as_utc(attempt.ended_at),
-            error=self.optional(attempt.error),
-            error_code=self.optional(attempt.error_code),
+        return Attempt(
+            attempt.number,
+            as_utc(attempt.started_at),
+            as_utc(attempt.ended_at),
+            TaskStatus(attempt.status),
+            self.optional(attempt.error_code),
+            self.optional(attempt.error),
+            attempt.wait_before_ms,
         )
 
     def _artifact(self, artifact: Artifact) -> Artifact:
@@ -177,4 +179,4 @@ class _Redaction:
 def _finite(usage: Usage) -> Usage:
     """A copy whose cost is a number that JSON can hold, or unknown."""
     known = usage.cost is not None and math.isfinite(usage.cost)
-    return replace(usage, cost=usage.cost if known else None)
+    return Usage(usage.input_tokens, usage.output_tokens, usage.cost if known else None)

@@ -17,6 +17,7 @@ from altlas_runner.last_file.artifacts.reading import OUTPUT_REFERENCE
 from altlas_runner.last_file.bundle import REPORT_NAME, bundle_directory, prepare_directory, write_bundle
 from altlas_runner.last_file.gather import gather_last_file, redactor_for
 from altlas_runner.last_file.graph import dot_text, render_png
+from altlas_runner.last_file.json_chunks import json_chunks
 from altlas_runner.last_file.json_values import is_longer_than
 from altlas_runner.last_file.models import as_utc
 from altlas_runner.last_file.report import render_report
@@ -162,7 +163,7 @@ class LastFileGenerator:
             raise BundleError(directory, f"an output cannot be written: {error.strerror or error}") from error
         others = self._graph_files(last_file) if self._graphs else {}
         others[REPORT_NAME] = render_report(last_file).encode()
-        write_bundle(directory, last_file.to_json(), others)
+        write_bundle(directory, json_chunks(last_file), others)
         store.remove_others(last_file.get_all_artifacts())
         return last_file
 

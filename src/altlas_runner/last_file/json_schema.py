@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from altlas_runner.last_file.models import FORMAT_VERSION, LastFile
+from altlas_runner.last_file.models import FORMAT_VERSION, last_file_adapter
 
 __all__ = ["last_file_schema", "schema_text"]
 
 
 def last_file_schema() -> dict[str, Any]:
     """The schema (draft 2020-12) that accepts every `result.last` of this major version of the format."""
-    schema = TypeAdapter(LastFile).json_schema()
+    schema = last_file_adapter().json_schema()
     major = FORMAT_VERSION.partition(".")[0]
     schema["properties"]["version"]["pattern"] = rf"^{major}\."
     return {

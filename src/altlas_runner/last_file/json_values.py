@@ -47,6 +47,9 @@ def is_longer_than(value: Any, limit: int) -> bool:
 
 
 def _copied(value: Any, around: tuple[int, ...]) -> Any:
+    kind = type(value)
+    if kind is str and value.isascii():  # most of all that there is
+        return value
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -61,7 +64,10 @@ def _copied(value: Any, around: tuple[int, ...]) -> Any:
         return f"[nested deeper than {MAX_DEPTH} levels]"
     inside = (*around, id(value))
     if isinstance(value, dict):
-        return {as_json_text(str(key)): _copied(item, inside) for key, item in value.items()}
+        return {
+            key if type(key) is str and key.isascii() else as_json_text(str(key)): _copied(item, inside)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [_copied(item, inside) for item in value]
     return _copied(_jsonable(value), inside)
