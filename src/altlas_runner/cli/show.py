@@ -23,6 +23,7 @@ __all__ = ["show"]
 
 _TASKS_SHOWN = 50
 _WIDEST_ID = 40
+_WIDEST_STATUS = 9
 _LONGEST_ERROR = 100
 _LONGEST_TEXT = 20_000
 _FIRST = (TaskStatus.FAILED, TaskStatus.TIMEOUT, TaskStatus.CANCELLED, TaskStatus.SKIPPED)
@@ -100,13 +101,13 @@ def _lines(bundle: Bundle) -> Iterator[str]:
         rest = "  ".join(filter(None, (tries, files, visible(error))))
         padding = " " * (width - text_width(task_id))
         took = f"{format_duration(result.execution_time_ms):>8}"
-        yield f"{_status(result.status)}  {took}  {task_id}{padding}  {rest}".rstrip()
+        yield f"{_status(result.status, _WIDEST_STATUS)}  {took}  {task_id}{padding}  {rest}".rstrip()
     if len(results) > len(shown):
         yield f"and {len(results) - len(shown):,} more; --json has all, and the report"
 
 
 def _task_lines(result: TaskResult, note: TaskNote, output: Any) -> Iterator[str]:
-    yield f"{_status(result.status).rstrip()}  {visible(result.task_id)}  {format_duration(result.execution_time_ms)}"
+    yield f"{_status(result.status)}  {visible(result.task_id)}  {format_duration(result.execution_time_ms)}"
     facts = [
         ("started", format_time(result.started_at) if result.started_at else ""),
         ("waits for", ", ".join(note.dependencies)),
@@ -145,5 +146,5 @@ def _usage(result: TaskResult) -> str:
     return f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out, {cost}"
 
 
-def _status(status: TaskStatus) -> str:
-    return click.style(f"{status.value:<9}", fg=_COLOURS.get(status.value))
+def _status(status: TaskStatus, width: int = 0) -> str:
+    return click.style(status.value.ljust(width), fg=_COLOURS.get(status.value))
