@@ -24,6 +24,7 @@ __all__ = [
     "EXIT_INVALID",
     "EXIT_STOPPED",
     "EXIT_USAGE",
+    "all_commands",
     "cli",
     "fail",
     "main",
@@ -96,7 +97,8 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _main() -> None:
+def all_commands() -> list[click.Command]:
+    """Every command, each imported now."""
     from altlas_runner.cli.convert import convert
     from altlas_runner.cli.diff import diff
     from altlas_runner.cli.explain import explain
@@ -112,12 +114,13 @@ def _main() -> None:
     from altlas_runner.cli.show import show
     from altlas_runner.cli.validate import validate
 
+    return [run, validate, explain, plan, graph, convert, merge, show, report, diff, export, open_report, schema, init]
+
+
+def _main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a stream cannot say must not end the command
-    for command in (
-        *(run, validate, explain, plan, graph, convert, merge, schema, init),
-        *(show, report, diff, export, open_report),
-    ):
+    for command in all_commands():
         cli.add_command(command)
     cli(prog_name="altlas-runner")
