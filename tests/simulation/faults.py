@@ -218,7 +218,7 @@ FAULTS = [
     Fault("the first attempt counts as a retry", "len(attempts) - 1 if attempts else 0", "len(attempts or ())"),
     Fault(
         "an attempt begins when the task first got a slot",
-        "if task in self.last_start:  # it failed before, or was held",
-        "if task in self.attempts:",
+        "if task in self.last_start or kept is not None:",
+        "if task in self.attempts or kept is not None:",
     ),
 ]

@@ -14,7 +14,7 @@ from typing import Any
 
 from altlas_runner.collector import collector_paused
 from altlas_runner.execution import Outcome
-from altlas_runner.results import Attempt, TaskResult, Usage
+from altlas_runner.results import Artifact, Attempt, TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import (
     AttemptFailed,
@@ -162,9 +162,13 @@ class Ledger:
 
     def complete(self, task: int, outcome: Outcome, now: float) -> None:
         """The attempt that began last completed its task."""
-        if task in self.last_start:  # it failed before, or was held
+        kept = outcome.kept
+        if task in self.last_start or kept is not None:  # it failed before, was held, or there is more to tell
             self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
-            self.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
+            metadata = {"artifact_problems": list(kept.problems)} if kept and kept.problems else None
+            self.finish(
+                task, _COMPLETED, None, None, now, outcome.output, metadata, list(kept.artifacts) if kept else None
+            )
             return
         self._first_outcome[task] = outcome
         self._first_end[task] = now
@@ -235,6 +239,7 @@ class Ledger:
         now: float,
         output: Any = None,
         metadata: dict[str, Any] | None = None,
+        artifacts: list[Artifact] | None = None,
     ) -> None:
         """Make the task's result."""
         attempts = self.attempts.get(task)
@@ -247,7 +252,7 @@ class Ledger:
             code,
             0 if first == NEVER else round((now - first) * 1000),
             len(attempts) - 1 if attempts else 0,
-            None,
+            artifacts,
             metadata,
             None if first == NEVER else self.wall(first),
             self.wall(now),
