@@ -43,13 +43,13 @@ class Generations:
         self.under_way = self.most_under_way = self.ended = 0
         self.begun = threading.Event()
 
-    def generate(self, server: Any, body: dict[str, Any], stop: threading.Event) -> Any:
+    def generate(self, *arguments: Any) -> Any:
         with self._lock:
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
         self.begun.set()
         try:
-            return self._real(server, body, stop)
+            return self._real(*arguments)
         finally:
             with self._lock:
                 self.under_way -= 1

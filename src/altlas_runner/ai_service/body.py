@@ -20,11 +20,14 @@ class BodyError(ValueError):
 
 
 class BodyTooLargeError(BodyError):
-    """The body is larger than the limit, after decompression."""
+    """A body is larger than its limit, after decompression; or an event of it is."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(f"{what} is larger than {limit / 1024**2:g} MiB")
 
 
 class BodyReader:
-    """Collects a body chunk by chunk, and never holds more than the limit.
+    """Unpacks a body piece by piece, and never more of it than the limit.
 
     The HTTP library could decompress by itself, but some of its versions inflate a whole chunk before anybody can
     look at the size.
@@ -42,42 +45,38 @@ class BodyReader:
         if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
             raise BodyError(f"the answer has the encoding {encoding}, which was not asked for")
         self._inflater = None if encoding in ("", "identity") else zlib.decompressobj(_GZIP_OR_ZLIB)
-        self._limit = limit
-        self._body = bytearray()
+        self._limit = self._room = limit
 
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes from the network.
+    @property
+    def broke_off(self) -> bool:
+        """Whether the compressed form lacks its end."""
+        return self._inflater is not None and not self._inflater.eof
+
+    def read(self, chunk: bytes) -> bytes:
+        """What the next bytes from the network stand for.
 
         Raises:
             BodyTooLargeError: the limit is passed.
             BodyError: the bytes cannot be decompressed.
         """
         if self._inflater is None:
-            self._take(chunk)
-            return
+            return self._counted(chunk)
+        pieces = []
         try:
             while chunk:
                 if self._inflater.eof:
                     raise BodyError("the compressed answer is followed by more bytes")
-                self._take(self._inflater.decompress(chunk, self._limit + 1 - len(self._body)))
+                pieces.append(self._counted(self._inflater.decompress(chunk, self._room + 1)))
                 chunk = self._inflater.unconsumed_tail or self._inflater.unused_data
         except zlib.error as error:
             raise BodyError(f"the answer cannot be decompressed: {error}") from None
+        return b"".join(pieces)
 
-    def finish(self) -> bytes | None:
-        """The whole body; None when its compressed form broke off before its end."""
-        if self._inflater is not None and not self._inflater.eof:
-            return None
-        return bytes(self._body)
-
-    def so_far(self) -> bytes:
-        """What has come."""
-        return bytes(self._body)
-
-    def _take(self, piece: bytes) -> None:
-        self._body += piece
-        if len(self._body) > self._limit:
-            raise BodyTooLargeError("the answer is larger than the limit")
+    def _counted(self, piece: bytes) -> bytes:
+        self._room -= len(piece)
+        if self._room < 0:
+            raise BodyTooLargeError("the answer", self._limit)
+        return piece
 
 
 def parse_json(body: bytes) -> Any:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from uuid import uuid4
 
 from altlas_runner.ai_service.config import AiServiceConfig
 from altlas_runner.ai_service.failures import plain_text, shorten
+from altlas_runner.ai_service.protocols import Service, service_for
 from altlas_runner.alt_file import Task
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.execution import DEADLINE_PASSED, Outcome, RunInfo, TaskAttempt
@@ -22,27 +24,6 @@ from altlas_runner.retrying import LONGEST_SECONDS, RetryPolicy, decide_retry
 from altlas_runner.statuses import TaskStatus
 
 __all__ = ["AiServiceClient"]
-
-
-class Service(Protocol):
-    """What answers an attempt: a service over HTTP or an embedded model."""
-
-    @property
-    def room(self) -> int:
-        """How many attempts may be under way at one time."""
-        ...
-
-    def open(self) -> None:
-        """Check and prepare what is needed; cheap, and harmless when done before."""
-        ...
-
-    async def answer(self, attempt: TaskAttempt) -> Outcome:
-        """Ask once, without a bound on time; stop when cancelled."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of everything; a later `open` begins anew."""
-        ...
 
 
 class AiServiceClient:
@@ -112,6 +93,8 @@ class AiServiceClient:
 
         Waiting for room (`max_connections`, `local_slots`) does not count against that, only against the deadline.
         """
+        if self._config.use_streaming:
+            attempt = replace(attempt, emit=partial(self._emit_without_secrets, attempt.emit))
         return self._without_secrets(await self._attempt(attempt))
 
     async def execute_task(self, task: Task, *, context: Mapping[str, Any] | None = None) -> TaskResult:
@@ -238,7 +221,7 @@ class AiServiceClient:
     def _open(self) -> Service:
         loop = asyncio.get_running_loop()
         if self._service is None:
-            self._service = _service(self._config)
+            self._service = service_for(self._config)
             self._room = asyncio.Semaphore(self._service.room)
             self._loop = loop
         elif self._loop is not loop:
@@ -246,25 +229,17 @@ class AiServiceClient:
         self._service.open()
         return self._service
 
+    def _emit_without_secrets(
+        self, emit: Callable[[str, Mapping[str, Any]], None], kind: str, fields: Mapping[str, Any]
+    ) -> None:
+        emit(kind, self._redactor.value(dict(fields)))
+
     def _without_secrets(self, outcome: Outcome) -> Outcome:
         """The one place through which everything that a service said leaves."""
         if outcome.ok:
             output = self._redactor.value(outcome.output)
             return outcome if output is outcome.output else replace(outcome, output=output)
         return replace(outcome, error=shorten(self._redactor.text(plain_text(outcome.error or ""))))
-
-
-def _service(config: AiServiceConfig) -> Service:
-    """The service that a protocol stands for. The imports wait until here because they are heavy."""
-    if config.protocol == "local":
-        from altlas_runner.ai_service.local import LocalModel
-
-        return LocalModel(config)
-    from altlas_runner.ai_service.altlas import AltlasFormat
-    from altlas_runner.ai_service.http_service import HttpService
-    from altlas_runner.ai_service.openai import OpenAiFormat
-
-    return HttpService(config, AltlasFormat() if config.protocol == "altlas" else OpenAiFormat())
 
 
 def _deadline_text(task: Task) -> str:

@@ -15,17 +15,21 @@ from multidict import CIMultiDict
 from altlas_runner import __version__
 from altlas_runner.ai_service.body import BodyError, BodyReader, BodyTooLargeError, parse_json
 from altlas_runner.ai_service.config import AiServiceConfig
+from altlas_runner.ai_service.deltas import Deltas
+from altlas_runner.ai_service.event_stream import EventParser
 from altlas_runner.ai_service.failures import (
     BODY_LIMIT,
     bad_response,
     classify_exception,
     classify_status,
     service_message,
+    stream_truncated,
     too_large,
     truncated,
 )
-from altlas_runner.ai_service.wire_format import ParameterError, WireFormat
-from altlas_runner.errors import ConfigurationError
+from altlas_runner.ai_service.response_schema import response_schema_of
+from altlas_runner.ai_service.wire_format import AnswerError, ParameterError, WireFormat
+from altlas_runner.errors import ConfigurationError, ReferenceNotFoundError
 from altlas_runner.execution import Outcome, TaskAttempt
 
 __all__ = ["HttpService"]
@@ -34,6 +38,8 @@ ERROR_BODY_LIMIT = 64 * 1024
 """Most bytes that are read to learn what a service says about its error."""
 ERROR_BODY_SECONDS = 2.0
 """How long to wait for them: the status alone tells enough."""
+_STREAM_HEADERS = {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
+"""What is packed on the way comes in lumps."""
 
 
 class HttpService:
@@ -87,16 +93,21 @@ class HttpService:
     async def answer(self, attempt: TaskAttempt) -> Outcome:
         """Ask once. The caller bounds the time."""
         try:
+            schema = await response_schema_of(attempt.task)
             request = self._format.request(self._config, attempt)
             payload = json.dumps(request.body, allow_nan=False).encode()
         except ParameterError as error:
             return Outcome.failed("AI_BAD_PARAMETER", str(error))
+        except ReferenceNotFoundError as error:
+            return Outcome.failed(error.code, f"the prompt template: {error}")
         except (ValueError, TypeError, RecursionError):
             return Outcome.failed("AI_BAD_PARAMETER", "the parameters or the context hold a value that JSON has not")
         self.open()
         assert self._session is not None
         headers: CIMultiDict[str] = CIMultiDict(request.headers)
         headers["Idempotency-Key"] = attempt.idempotency_key
+        if self._config.use_streaming:
+            headers.update(_STREAM_HEADERS)
         for name, value in self._config.extra_headers.items():
             headers[name] = value.get_secret_value()
         try:
@@ -109,47 +120,65 @@ class HttpService:
                 allow_redirects=False,
             ) as response:
                 _end_with_the_connection(response)
-                return await self._read(response)
+                outcome = await self._read(response, attempt)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # the last: a host that no resolver takes
             return classify_exception(error, connect_timeout=self._config.connect_timeout_seconds)
+        if outcome.ok and schema is not None:
+            return await schema.checked(outcome, in_text=self._format.json_in_text)
+        return outcome
 
-    async def _read(self, response: aiohttp.ClientResponse) -> Outcome:
+    async def _read(self, response: aiohttp.ClientResponse, attempt: TaskAttempt) -> Outcome:
         try:
             if not 200 <= response.status < 300:
                 body = await _error_body(response)
                 return classify_status(response.status, response.headers, body, now=datetime.now(UTC))
-            return await self._read_answer(response)
+            if response.status == 206:
+                return bad_response("the service answered 206, a part of an answer that was not asked for in parts")
+            reader = BodyReader(response.headers.get("Content-Encoding", ""), BODY_LIMIT)
+            if self._config.use_streaming and response.content_type == "text/event-stream":
+                return await self._read_stream(response, reader, Deltas(attempt.emit))
+            return await self._read_whole(response, reader)
+        except BodyTooLargeError as error:
+            return too_large(str(error))
+        except (BodyError, AnswerError) as error:
+            return bad_response(str(error))
         finally:
             # What was not read is no answer to the next request; some send a body after a 304, which has none.
             if not response.content.at_eof() or 300 <= response.status < 400:
                 response.close()
 
-    async def _read_answer(self, response: aiohttp.ClientResponse) -> Outcome:
+    async def _read_whole(self, response: aiohttp.ClientResponse, reader: BodyReader) -> Outcome:
+        """The outcome of an answer in one piece."""
+        body = bytearray()
         try:
-            reader = BodyReader(response.headers.get("Content-Encoding", ""), BODY_LIMIT)
             async for chunk in response.content.iter_any():
-                reader.feed(chunk)
-            body = reader.finish()
-        except BodyTooLargeError:
-            return too_large()
-        except BodyError as error:
-            return bad_response(str(error))
+                body += reader.read(chunk)
         except (aiohttp.ClientConnectionError, OSError) as error:
             return truncated(str(error) or "the connection was lost")
-        if body is None:
+        if reader.broke_off:
             return truncated("its compressed form has no end")
-        return self._outcome(response, body)
-
-    def _outcome(self, response: aiohttp.ClientResponse, body: bytes) -> Outcome:
         try:
-            answer: Any = parse_json(body)
+            answer: Any = parse_json(bytes(body))
         except ValueError as error:
-            said = service_message(body[:ERROR_BODY_LIMIT], response.headers.get("Content-Type", ""))
+            said = service_message(bytes(body[:ERROR_BODY_LIMIT]), response.headers.get("Content-Type", ""))
             what = f"; it says: {said}" if said else "; it is empty"
             return bad_response(f"the service answered {response.status}, but not with JSON ({error}){what}")
-        if response.status == 206:
-            return bad_response("the service answered 206, a part of an answer that was not asked for in parts")
         return self._format.outcome(answer)
+
+    async def _read_stream(self, response: aiohttp.ClientResponse, reader: BodyReader, deltas: Deltas) -> Outcome:
+        """The outcome of an answer that comes as events; what follows the terminal one is not waited for."""
+        parser, answer = EventParser(), self._format.streamed_answer()
+        try:
+            async for chunk in response.content.iter_any():
+                for event in parser.feed(reader.read(chunk)):
+                    told = answer.take(event)
+                    if isinstance(told, Outcome):
+                        deltas.finish()
+                        return told
+                    deltas.add(told)
+        except (aiohttp.ClientError, OSError) as error:
+            return stream_truncated(str(error) or "the connection was lost")
+        return stream_truncated("it lacks its terminal event")
 
 
 def _end_with_the_connection(response: aiohttp.ClientResponse) -> None:
@@ -173,15 +202,15 @@ def _end_with_the_connection(response: aiohttp.ClientResponse) -> None:
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:
     """The beginning of an error's body, or what can be had of it."""
-    try:
-        reader = BodyReader(response.headers.get("Content-Encoding", ""), ERROR_BODY_LIMIT)
-    except BodyError:
-        return b""
+    body = bytearray()
     with contextlib.suppress(aiohttp.ClientError, OSError, BodyError):  # a timeout is an OSError
+        reader = BodyReader(response.headers.get("Content-Encoding", ""), BODY_LIMIT)
         async with asyncio.timeout(ERROR_BODY_SECONDS):
             async for chunk in response.content.iter_any():
-                reader.feed(chunk)
-    return reader.so_far()[:ERROR_BODY_LIMIT]
+                body += reader.read(chunk)
+                if len(body) >= ERROR_BODY_LIMIT:
+                    break
+    return bytes(body[:ERROR_BODY_LIMIT])
 
 
 def _tls_context(config: AiServiceConfig) -> ssl.SSLContext | bool:
