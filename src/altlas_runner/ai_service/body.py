@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import re
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import from_json
 
-__all__ = ["BodyError", "BodyReader", "BodyTooLargeError", "parse_json"]
+__all__ = ["PIECE", "BodyError", "BodyReader", "BodyTooLargeError", "parse_json"]
 
+PIECE = 64 * 1024
+"""Most bytes that are unpacked at once."""
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _MAY_OVERFLOW = re.compile(rb"[eE]\+?\d{3}|\d{300}")
 
@@ -52,25 +55,24 @@ class BodyReader:
         """Whether the compressed form lacks its end."""
         return self._inflater is not None and not self._inflater.eof
 
-    def read(self, chunk: bytes) -> bytes:
-        """What the next bytes from the network stand for.
+    def read(self, chunk: bytes) -> Iterator[bytes]:
+        """What the next bytes from the network stand for, in pieces of at most 64 KiB where they were packed.
 
         Raises:
             BodyTooLargeError: the limit is passed.
             BodyError: the bytes cannot be decompressed.
         """
         if self._inflater is None:
-            return self._counted(chunk)
-        pieces = []
+            yield self._counted(chunk)
+            return
         try:
             while chunk:
                 if self._inflater.eof:
                     raise BodyError("the compressed answer is followed by more bytes")
-                pieces.append(self._counted(self._inflater.decompress(chunk, self._room + 1)))
+                yield self._counted(self._inflater.decompress(chunk, PIECE))
                 chunk = self._inflater.unconsumed_tail or self._inflater.unused_data
         except zlib.error as error:
             raise BodyError(f"the answer cannot be decompressed: {error}") from None
-        return b"".join(pieces)
 
     def _counted(self, piece: bytes) -> bytes:
         self._room -= len(piece)

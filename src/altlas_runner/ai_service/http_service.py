@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import ssl
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +12,9 @@ import aiohttp
 from multidict import CIMultiDict
 
 from altlas_runner import __version__
-from altlas_runner.ai_service.body import BodyError, BodyReader, BodyTooLargeError, parse_json
+from altlas_runner.ai_service.body import PIECE, BodyError, BodyReader, BodyTooLargeError, parse_json
 from altlas_runner.ai_service.config import AiServiceConfig
+from altlas_runner.ai_service.connections import Connections, end_with_the_connection, tls_context
 from altlas_runner.ai_service.deltas import Deltas
 from altlas_runner.ai_service.event_stream import EventParser
 from altlas_runner.ai_service.failures import (
@@ -29,7 +29,7 @@ from altlas_runner.ai_service.failures import (
 )
 from altlas_runner.ai_service.response_schema import response_schema_of
 from altlas_runner.ai_service.wire_format import AnswerError, ParameterError, WireFormat
-from altlas_runner.errors import ConfigurationError, ReferenceNotFoundError
+from altlas_runner.errors import ReferenceNotFoundError
 from altlas_runner.execution import Outcome, TaskAttempt
 
 __all__ = ["HttpService"]
@@ -38,6 +38,10 @@ ERROR_BODY_LIMIT = 64 * 1024
 """Most bytes that are read to learn what a service says about its error."""
 ERROR_BODY_SECONDS = 2.0
 """How long to wait for them: the status alone tells enough."""
+LONG_BODY = 1024 * 1024
+"""Bytes of JSON that are not read in the event loop's own thread."""
+SETTLE_SECONDS = 0.05
+"""How long to wait for the end of a stream behind its terminal event."""
 _STREAM_HEADERS = {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
 """What is packed on the way comes in lumps."""
 
@@ -72,7 +76,7 @@ class HttpService:
             return
         config = self._config
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=config.max_connections, ssl=_tls_context(config)),
+            connector=Connections(limit=config.max_connections, ssl=tls_context(config)),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout_seconds),
             auto_decompress=False,
@@ -119,7 +123,7 @@ class HttpService:
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
-                _end_with_the_connection(response)
+                end_with_the_connection(response)
                 outcome = await self._read(response, attempt)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # the last: a host that no resolver takes
             return classify_exception(error, connect_timeout=self._config.connect_timeout_seconds)
@@ -152,13 +156,17 @@ class HttpService:
         body = bytearray()
         try:
             async for chunk in response.content.iter_any():
-                body += reader.read(chunk)
+                for piece in reader.read(chunk):
+                    body += piece
+                    if len(piece) == PIECE:
+                        await asyncio.sleep(0)  # what grows when it is unpacked lets other tasks have their turn
         except (aiohttp.ClientConnectionError, OSError) as error:
             return truncated(str(error) or "the connection was lost")
         if reader.broke_off:
             return truncated("its compressed form has no end")
         try:
-            answer: Any = parse_json(bytes(body))
+            long = len(body) > LONG_BODY
+            answer: Any = await asyncio.to_thread(parse_json, bytes(body)) if long else parse_json(bytes(body))
         except ValueError as error:
             said = service_message(bytes(body[:ERROR_BODY_LIMIT]), response.headers.get("Content-Type", ""))
             what = f"; it says: {said}" if said else "; it is empty"
@@ -170,34 +178,26 @@ class HttpService:
         parser, answer = EventParser(), self._format.streamed_answer()
         try:
             async for chunk in response.content.iter_any():
-                for event in parser.feed(reader.read(chunk)):
-                    told = answer.take(event)
-                    if isinstance(told, Outcome):
-                        deltas.finish()
-                        return told
-                    deltas.add(told)
+                for piece in reader.read(chunk):
+                    for event in parser.feed(piece):
+                        told = answer.take(event)
+                        if isinstance(told, Outcome):
+                            deltas.finish()
+                            await _settle(response)
+                            return told
+                        deltas.add(told)
+                    if len(piece) == PIECE:
+                        await asyncio.sleep(0)
         except (aiohttp.ClientError, OSError) as error:
             return stream_truncated(str(error) or "the connection was lost")
         return stream_truncated("it lacks its terminal event")
 
 
-def _end_with_the_connection(response: aiohttp.ClientResponse) -> None:
-    """Let the reader of a body learn that its connection is gone.
-
-    The HTTP library forgets to tell it when chunks break the rules of HTTP: the reader would wait for its timeout.
-    """
-    protocol = response.connection.protocol if response.connection else None
-    closed: asyncio.Future[None] | None = getattr(protocol, "closed", None)
-    if closed is None:  # the body has come already
-        return
-
-    def tell(closed: asyncio.Future[None]) -> None:
-        closed.cancelled() or closed.exception()  # looked at, so that nobody is told of it as lost
-        content = response.content
-        if not content.is_eof() and content.exception() is None:
-            content.set_exception(BodyError("the answer's body breaks the rules of HTTP"))
-
-    closed.add_done_callback(tell)
+async def _settle(response: aiohttp.ClientResponse) -> None:
+    """Give a stream whose answer is complete a moment to end, so that its connection can be used again."""
+    with contextlib.suppress(aiohttp.ClientError, OSError, BodyError):
+        async with asyncio.timeout(SETTLE_SECONDS):
+            await response.content.readany()
 
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:
@@ -207,17 +207,8 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
         reader = BodyReader(response.headers.get("Content-Encoding", ""), BODY_LIMIT)
         async with asyncio.timeout(ERROR_BODY_SECONDS):
             async for chunk in response.content.iter_any():
-                body += reader.read(chunk)
-                if len(body) >= ERROR_BODY_LIMIT:
-                    break
+                for piece in reader.read(chunk):
+                    body += piece
+                    if len(body) >= ERROR_BODY_LIMIT:
+                        return bytes(body[:ERROR_BODY_LIMIT])
     return bytes(body[:ERROR_BODY_LIMIT])
-
-
-def _tls_context(config: AiServiceConfig) -> ssl.SSLContext | bool:
-    if config.ca_bundle is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=str(config.ca_bundle))
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror if type(error) in (FileNotFoundError, PermissionError) else "it is no PEM bundle"
-        raise ConfigurationError(f"the CA bundle {config.ca_bundle} cannot be used: {reason}") from error
