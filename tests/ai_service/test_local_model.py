@@ -155,6 +155,22 @@ def test_the_model_answers_with_text_name_reason_and_usage(generations: Generati
 
 
 @pytest.mark.slow
+def test_the_text_is_told_while_it_is_generated(generations: Generations) -> None:
+    told: list[tuple[str, bool]] = []
+
+    async def main() -> Outcome:
+        config = AiServiceConfig(protocol="local", use_streaming=True, seed=1, timeout_seconds=600)
+        task = Task(id="t", description="Say hello to Ada.", parameters={"max_tokens": 30})
+        async with AiServiceClient(config) as client:
+            emit = lambda _, fields: told.append((fields["text"], generations.ended == 0))  # noqa: E731
+            return await client.attempt(attempt_for(task, emit=emit))
+
+    outcome = asyncio.run(main())
+    assert "".join(text for text, _ in told) == outcome.output["text"]
+    assert told[0][1]  # not all of it at the end
+
+
+@pytest.mark.slow
 def test_several_tasks_run_at_once_and_no_more_than_there_are_slots(generations: Generations) -> None:
     words = ["rain", "bread", "a horse", "music", "a river", "glass"]
     tasks = [Task(id=word, description=f"What is {word}?", parameters={"max_tokens": 12}) for word in words]
