@@ -115,6 +115,12 @@ def test_json_at_the_edge_of_what_is_allowed_is_taken(body: bytes) -> None:
     assert parse_json(body) is not None
 
 
+def test_json_of_too_many_small_parts_is_too_large() -> None:
+    with pytest.raises(BodyTooLargeError, match="250,000 objects and arrays"):
+        parse_json(b"[" + b"[]," * 250_000 + b"1]")
+    assert len(parse_json(b"[" + b"[]," * 249_999 + b"1]")) == 250_000
+
+
 @pytest.mark.parametrize("body", [b"1e309", b"[-1e400]", b'{"a": {"b": 1E+999}}', b"1" * 400 + b".0"])
 def test_a_number_that_overflows_is_refused_wherever_it_stands(body: bytes) -> None:
     with pytest.raises(ValueError, match="too large"):

@@ -13,7 +13,9 @@ from pydantic_core import from_json
 __all__ = ["PIECE", "BodyError", "BodyReader", "BodyTooLargeError", "parse_json"]
 
 PIECE = 64 * 1024
-"""Most bytes that are unpacked at once."""
+"""Most bytes that are dealt with at once."""
+CONTAINER_LIMIT = 250_000
+"""Most objects and arrays in one JSON: a million of them keep the process busy for a second."""
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _MAY_OVERFLOW = re.compile(rb"[eE]\+?\d{3}|\d{300}")
 
@@ -23,10 +25,12 @@ class BodyError(ValueError):
 
 
 class BodyTooLargeError(BodyError):
-    """A body is larger than its limit, after decompression; or an event of it is."""
+    """A body is larger than its limit, after decompression; or an event of it is, or it holds too many values."""
 
-    def __init__(self, what: str, limit: int) -> None:
-        super().__init__(f"{what} is larger than {limit / 1024**2:g} MiB")
+    @classmethod
+    def over(cls, what: str, limit: int) -> BodyTooLargeError:
+        """What is larger than a limit in bytes."""
+        return cls(f"{what} is larger than {limit / 1024**2:g} MiB")
 
 
 class BodyReader:
@@ -56,14 +60,15 @@ class BodyReader:
         return self._inflater is not None and not self._inflater.eof
 
     def read(self, chunk: bytes) -> Iterator[bytes]:
-        """What the next bytes from the network stand for, in pieces of at most 64 KiB where they were packed.
+        """What the next bytes from the network stand for, in pieces of at most 64 KiB.
 
         Raises:
             BodyTooLargeError: the limit is passed.
             BodyError: the bytes cannot be decompressed.
         """
         if self._inflater is None:
-            yield self._counted(chunk)
+            for start in range(0, len(chunk), PIECE):
+                yield self._counted(chunk[start : start + PIECE])
             return
         try:
             while chunk:
@@ -77,7 +82,7 @@ class BodyReader:
     def _counted(self, piece: bytes) -> bytes:
         self._room -= len(piece)
         if self._room < 0:
-            raise BodyTooLargeError("the answer", self._limit)
+            raise BodyTooLargeError.over("the answer", self._limit)
         return piece
 
 
@@ -85,8 +90,11 @@ def parse_json(body: bytes) -> Any:
     """The JSON value of a body: UTF-8 only, no NaN, no number that overflows, no half surrogate pairs.
 
     Raises:
+        BodyTooLargeError: it holds more than 250,000 objects and arrays.
         ValueError: it is not JSON; the message says where it stops being so.
     """
+    if len(body) > CONTAINER_LIMIT and body.count(b"{") + body.count(b"[") > CONTAINER_LIMIT:
+        raise BodyTooLargeError(f"the answer holds more than {CONTAINER_LIMIT:,} objects and arrays")
     value = from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)
     if _MAY_OVERFLOW.search(body):
         _refuse_infinities(value)

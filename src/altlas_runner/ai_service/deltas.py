@@ -30,12 +30,14 @@ class Deltas:
         """Take the next piece, and report what has become whole."""
         if not piece:
             return
-        self._held += piece
+        whole = _UP_TO_THE_LAST_WORD.match(piece)
+        if whole is not None:
+            self._emit("delta", {"text": self._held + whole[0]})
+            self._held = piece[whole.end() :]
+        else:
+            self._held += piece
         if len(self._held) > LONGEST_HELD:
             self.finish()
-        elif whole := _UP_TO_THE_LAST_WORD.match(self._held):
-            self._held = self._held[whole.end() :]
-            self._emit("delta", {"text": whole[0]})
 
     def finish(self) -> None:
         """Report what is left."""

@@ -67,7 +67,7 @@ class EventParser:
             content = part.rstrip(b"\r\n")
             self._line += content
             if self._size + len(self._line) > self._limit:
-                raise BodyTooLargeError("an event of the stream", self._limit)
+                raise BodyTooLargeError.over("an event of the stream", self._limit)
             if len(content) < len(part):
                 self._take_line(events)
         return events

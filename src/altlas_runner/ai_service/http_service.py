@@ -159,7 +159,7 @@ class HttpService:
                 for piece in reader.read(chunk):
                     body += piece
                     if len(piece) == PIECE:
-                        await asyncio.sleep(0)  # what grows when it is unpacked lets other tasks have their turn
+                        await asyncio.sleep(0)  # other tasks have their turn, however much comes at once
         except (aiohttp.ClientConnectionError, OSError) as error:
             return truncated(str(error) or "the connection was lost")
         if reader.broke_off:
@@ -167,6 +167,8 @@ class HttpService:
         try:
             long = len(body) > LONG_BODY
             answer: Any = await asyncio.to_thread(parse_json, bytes(body)) if long else parse_json(bytes(body))
+        except BodyTooLargeError:
+            raise
         except ValueError as error:
             said = service_message(bytes(body[:ERROR_BODY_LIMIT]), response.headers.get("Content-Type", ""))
             what = f"; it says: {said}" if said else "; it is empty"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from altlas_runner.ai_service.body import parse_json
+from altlas_runner.ai_service.body import BodyTooLargeError, parse_json
 from altlas_runner.ai_service.config import AiServiceConfig
 from altlas_runner.ai_service.failures import classify_error
 
@@ -138,6 +138,8 @@ def event_value(event: ServerSentEvent) -> Any:
     """
     try:
         return parse_json(event.text.encode())
+    except BodyTooLargeError:
+        raise
     except ValueError as error:
         raise AnswerError(f"an event of the stream is not JSON ({error})") from None
 
