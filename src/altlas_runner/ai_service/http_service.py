@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -39,7 +40,7 @@ ERROR_BODY_LIMIT = 64 * 1024
 ERROR_BODY_SECONDS = 2.0
 """How long to wait for them: the status alone tells enough."""
 LONG_BODY = 1024 * 1024
-"""Bytes of JSON that are not read in the event loop's own thread."""
+"""Bytes of JSON that are not read or sent in one go in the event loop's own thread."""
 SETTLE_SECONDS = 0.05
 """How long to wait for the end of a stream behind its terminal event."""
 _STREAM_HEADERS = {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
@@ -117,7 +118,7 @@ class HttpService:
         try:
             async with self._session.post(
                 self._config.base_url + request.path,
-                data=payload,
+                data=io.BytesIO(payload) if len(payload) >= LONG_BODY else payload,
                 headers=headers,
                 params=self._query,
                 proxy=self._proxy,
