@@ -43,6 +43,8 @@ class Attempt:
         error_code: the typed reason, such as AI_UPSTREAM; None when it completed.
         error: the reason in words; None when it completed.
         wait_before_ms: milliseconds waited between the end of the attempt before and the start of this one.
+        model: which model was asked, where the executor has several to fall back on; else None.
+        service: where that model is, such as `api.example.com`.
     """
 
     number: int
@@ -52,6 +54,8 @@ class Attempt:
     error_code: str | None = None
     error: str | None = None
     wait_before_ms: int = 0
+    model: str | None = None
+    service: str | None = None
 
 
 @dataclass(slots=True)
