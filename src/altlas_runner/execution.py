@@ -76,8 +76,8 @@ class TaskAttempt:
         emit: reports progress (a kind and its fields) to the observers of the run.
         alternative: which of the executor's alternatives (its models and services, in order) is to be asked; raised by
             the retry policy when one of them is given up. An executor without alternatives can ignore it.
-        wake: an executor that held this attempt calls it when there is room sooner than it had said; the task then comes
-            again at once. False when the task does not wait any more: it came by itself, or has ended.
+        wake: an executor that held this attempt calls it when there is room sooner than it had said; the task then
+            comes again at once. False when the task does not wait any more: it came by itself, or has ended.
     """
 
     task: Task
@@ -157,8 +157,8 @@ class Outcome:
     def held(cls, not_before: float, reason: str) -> Outcome:
         """Nothing was tried: a limit of the executor leaves no room before an instant of the event loop's clock.
 
-        The task waits without a slot and comes again then, or when `TaskAttempt.wake` is called before. That counts as no
-        attempt; its deadline goes on.
+        The task waits without a slot and comes again then, or when `TaskAttempt.wake` is called before. That counts as
+        no attempt; its deadline goes on.
 
         Args:
             not_before: the instant.

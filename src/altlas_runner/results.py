@@ -30,6 +30,11 @@ class Usage:
     output_tokens: int = 0
     cost: float | None = None
 
+    def plus(self, other: Usage) -> Usage:
+        """Both together; the cost is known only if both are."""
+        cost = None if self.cost is None or other.cost is None else self.cost + other.cost
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens, cost)
+
 
 @dataclass(slots=True)
 class Attempt:

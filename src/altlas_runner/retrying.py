@@ -1,4 +1,4 @@
-"""The retry policy, pure: given the policy, the attempts so far, the failure and now, when is the next attempt, and where?
+"""The retry policy, pure: given the policy, the attempts so far, the failure and now, when and where is the next one?
 
 It decides and never sleeps. Jitter comes from a random source that is handed in, so the same seed gives the same waits.
 """

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import ssl
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,11 +43,18 @@ class HttpService:
     Args:
         config: where and how.
         wire_format: makes the requests and reads the answers.
+        more_headers: gives headers that belong to the moment of a request, such as the trace it is part of; or None.
     """
 
-    def __init__(self, config: AiServiceConfig, wire_format: WireFormat) -> None:
+    def __init__(
+        self,
+        config: AiServiceConfig,
+        wire_format: WireFormat,
+        more_headers: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
         self._config = config
         self._format = wire_format
+        self._more_headers = more_headers
         self._session: aiohttp.ClientSession | None = None
         self._proxy = config.proxy.get_secret_value() if config.proxy else None
         self._query = {name: value.get_secret_value() for name, value in config.extra_query.items()}
@@ -97,6 +105,8 @@ class HttpService:
         assert self._session is not None
         headers: CIMultiDict[str] = CIMultiDict(request.headers)
         headers["Idempotency-Key"] = attempt.idempotency_key
+        if self._more_headers is not None:
+            headers.update(self._more_headers())
         for name, value in self._config.extra_headers.items():
             headers[name] = value.get_secret_value()
         try:

@@ -186,7 +186,8 @@ class Ledger:
         if outcome is not None:
             attempt.model, attempt.service = outcome.model, outcome.service
             if outcome.usage is not None:
-                self._add_usage(task, outcome.usage)
+                before = self._usage.get(task)
+                self._usage[task] = outcome.usage if before is None else before.plus(outcome.usage)
         if self.observed and status is not TaskStatus.COMPLETED:
             ended = attempts[-1].ended_at
             self._events.append(AttemptFailed(ended, self._ids[task], len(attempts), code or "", text or ""))
@@ -224,12 +225,3 @@ class Ledger:
         self.unfinished -= 1
         if self.observed:
             self._events.append(TaskFinished(self.wall(now), result.task_id, result))
-
-    def _add_usage(self, task: int, usage: Usage) -> None:
-        total = self._usage.get(task)
-        if total is None:
-            self._usage[task] = Usage(usage.input_tokens, usage.output_tokens, usage.cost)
-            return
-        total.input_tokens += usage.input_tokens
-        total.output_tokens += usage.output_tokens
-        total.cost = None if total.cost is None or usage.cost is None else total.cost + usage.cost

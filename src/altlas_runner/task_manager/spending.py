@@ -37,7 +37,8 @@ class Spending:
     def used_up(self) -> str | None:
         """Why nothing more may be spent, or None while something may."""
         if self._max_cost is not None and self._unpriced:
-            return f"{self._unpriced:,} tokens have no known price, so the run's budget of {self._max_cost:g} cannot be kept"
+            unpriced = f"{self._unpriced:,} tokens have no known price"
+            return f"{unpriced}, so the run's budget of {self._max_cost:g} cannot be kept"
         if self._max_cost is not None and self._cost >= self._max_cost:
             return f"the run's budget of {self._max_cost:g} is used up: {self._cost:.6g} spent"
         if self._max_tokens is not None and self._tokens >= self._max_tokens:
