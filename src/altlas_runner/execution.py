@@ -77,7 +77,7 @@ class TaskAttempt:
         alternative: which of the executor's alternatives (its models and services, in order) is to be asked; raised by
             the retry policy when one of them is given up. An executor without alternatives can ignore it.
         wake: an executor that held this attempt calls it when there is room sooner than it had said; the task then
-            comes again at once. False when the task does not wait any more: it came by itself, or has ended.
+            comes again at once, or is on its way already. False when it will not come: it has ended.
     """
 
     task: Task

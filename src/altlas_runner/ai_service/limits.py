@@ -70,7 +70,7 @@ class Ticket:
         run: the run it belongs to.
         task: its task; one task asks once at a time.
         tokens: how many it will take, as far as one can tell before.
-        wake: tells it that there is room; False when it does not wait any more.
+        wake: tells it that there is room; False when it will not come.
     """
 
     run: str
@@ -147,7 +147,7 @@ class RateLimits:
         return ticket
 
     def not_coming(self, ticket: Ticket) -> None:
-        """Who was called waits no longer: what was kept for it is free."""
+        """Who was called will not come: what was kept for it is free."""
         self._called.pop((ticket.run, ticket.task), None)
 
     def next_call(self, now: float) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from random import Random
@@ -40,8 +41,7 @@ class SingleTask:
         timeout = task.timeout_seconds
         self._deadline = None if timeout is None else self._start + min(timeout, LONGEST_SECONDS)
         self._result = TaskResult(task.id, TaskStatus.RUNNING, started_at=datetime.now(UTC))
-        self._room = asyncio.Event()  # cleared while it waits for room
-        self._room.set()
+        self._room = asyncio.Event()
         self._alternative = 0
         self._attempts_before = 0  # of other alternatives
 
@@ -77,9 +77,8 @@ class SingleTask:
         return result
 
     def _wake(self) -> bool:
-        waits = not self._room.is_set()
         self._room.set()
-        return waits
+        return self._result.status is TaskStatus.RUNNING
 
     async def _wait_for_room(self, not_before: float, reason: str) -> None:
         """Wait until an instant, or until there is room sooner; that is no attempt."""
@@ -88,11 +87,9 @@ class SingleTask:
             self._end(TaskStatus.TIMEOUT, DEADLINE_PASSED, text)
             return
         self._room.clear()
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(not_before):
                 await self._room.wait()
-        except TimeoutError:
-            self._room.set()
 
     def _record(self, number: int, started_at: datetime, outcome: Outcome, waited: float) -> None:
         """Write an attempt, and what it consumed, into the result."""

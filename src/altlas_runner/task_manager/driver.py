@@ -245,8 +245,8 @@ class Driver:
         return self._scheduler.alternative(task)
 
     def wake(self, task: int) -> bool:
-        """Let a task that its executor held come again now; False when it does not wait for that any more."""
-        if self._done.done() or self._closing or not self._scheduler.is_held(task):
+        """Let a task that its executor held come again now; False when it will not come any more."""
+        if self._done.done() or self._closing or not self._scheduler.is_coming(task):
             return False
         self.signal(RoomAppeared(task))
         return True

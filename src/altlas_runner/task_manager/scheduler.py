@@ -116,9 +116,9 @@ class Scheduler(Moves):
         """Which alternative of the executor the next attempt of this task asks."""
         return self._alternative.get(task, (0, 0))[0]
 
-    def is_held(self, task: int) -> bool:
-        """Whether the task waits for room at its executor."""
-        return self._states[task] == WAITING and task in self._held
+    def is_coming(self, task: int) -> bool:
+        """Whether a task that its executor held will ask again: it waits for room, or is on its way."""
+        return self._run_state < ENDING and self._states[task] not in (STOPPING, ENDED)
 
     @property
     def statuses(self) -> list[TaskStatus]:
