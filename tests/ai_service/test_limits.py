@@ -1,4 +1,4 @@
-"""Requests and tokens a minute, decided without a clock: never more than the limit, in turn, and no room left unused."""
+"""Requests and tokens a minute, decided without a clock: never more than the limit, in turn, no room unused."""
 
 from collections.abc import Callable
 
