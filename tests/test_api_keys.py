@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_a_key_is_what_a_program_prints(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_key_itself_wins_over_the_file_and_that_over_the_program(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("from-the-file")
-    sources = {"ai_api_key_file": tmp_path / "key", "ai_api_key_command": printing("from-the-program")}
+    sources: dict[str, Any] = {"ai_api_key_file": tmp_path / "key", "ai_api_key_command": printing("from-the-program")}
     assert key_of(RunnerConfig(ai_api_key="given", **sources)) == "given"
     assert key_of(RunnerConfig(**sources)) == "from-the-file"
 
@@ -116,6 +117,6 @@ def test_the_service_to_fall_back_on_has_a_key_of_its_own(monkeypatch: pytest.Mo
         ({"max_cost": 1.0}, r"max_cost: a limit of the cost needs prices"),
     ],
 )
-def test_a_setting_of_the_service_that_does_not_fit_is_named(values: dict[str, object], message: str) -> None:
+def test_a_setting_of_the_service_that_does_not_fit_is_named(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         RunnerConfig(**values)

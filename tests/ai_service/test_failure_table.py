@@ -315,6 +315,11 @@ def test_a_compressed_answer_is_unpacked(pack: Any) -> None:
     assert request.headers["accept-encoding"] == "gzip, deflate"
 
 
+def test_an_answer_of_several_mebibytes_is_an_output() -> None:
+    value = ["x" * 1000] * 3000
+    assert attempt_once(answer_json(value))[0].output == value
+
+
 def test_a_chunked_answer_in_single_bytes_is_put_together() -> None:
     chunks = b"".join(b"1\r\n" + bytes([byte]) + b"\r\n" for byte in '{"a": "ü"}'.encode()) + b"0\r\n\r\n"
     outcome, _ = attempt_once(raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks))

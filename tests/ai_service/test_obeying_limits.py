@@ -6,8 +6,7 @@ from random import Random
 
 import pytest
 
-from altlas_runner.ai_service import AiServiceClient, AiServiceConfig
-from altlas_runner.ai_service.provider import Provider
+from altlas_runner.ai_service import AiServiceClient, AiServiceConfig, provider
 from altlas_runner.alt_file import Task
 from altlas_runner.execution import Outcome, TaskAttempt
 from altlas_runner.results import TaskResult, Usage
@@ -54,7 +53,7 @@ class SlowService:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> SlowService:
     slow = SlowService()
-    monkeypatch.setattr(Provider, "_made_service", lambda provider: slow)
+    monkeypatch.setattr(provider, "service_for", lambda config, more_headers: slow)
     return slow
 
 
@@ -119,7 +118,7 @@ def test_tokens_that_were_not_needed_let_the_next_one_in_at_once(
     service: SlowService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "_usage", Usage(40, 10))
-    monkeypatch.setattr(Provider, "_estimate", lambda provider, attempt: 400)
+    monkeypatch.setattr(provider.Provider, "_estimate", lambda self, attempt: 400)
 
     async def main() -> None:
         async with client_of(tokens_per_minute=500) as client:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from altlas_runner.ai_service.client import AiServiceClient
-from altlas_runner.ai_service.wire_format import ParameterError
 from altlas_runner.atomic_file import write_atomically
-from altlas_runner.errors import ConfigurationError
+from altlas_runner.errors import ConfigurationError, ReferenceNotFoundError
 from altlas_runner.execution import Outcome, TaskAttempt
 from altlas_runner.redaction import Redactor, redact_key_like
 from altlas_runner.retrying import RetryPolicy
@@ -55,7 +54,7 @@ class CachedAnswers:
         """Answer from the directory, or ask and keep the answer."""
         try:
             key = _key(self._client.question(attempt))
-        except (ConfigurationError, ParameterError, ValueError, TypeError, RecursionError):
+        except (ConfigurationError, ReferenceNotFoundError, ValueError, TypeError, RecursionError):
             return await self._client.attempt(attempt)  # it says what is wrong
         file = self._directory / key[:2] / f"{key}.json"
         if not self._refresh and (entry := await asyncio.to_thread(_read, file, key)) is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -116,6 +117,8 @@ class AiServiceClient:
         model = self._alternatives[attempt.alternative][1]
         if model is not None:
             attempt = _asking(attempt, model)
+        if provider.config.use_streaming:
+            attempt = replace(attempt, emit=partial(self._emit_without_secrets, attempt.emit))
         if _log.isEnabledFor(TRACE):
             text = self._redactor.text(repr(attempt.task.description))
             _log.log(TRACE, 'task "%s": attempt %d asks %s', attempt.task.id, attempt.number, text)
@@ -139,6 +142,7 @@ class AiServiceClient:
         Raises:
             ConfigurationError: the service cannot be asked.
             ParameterError: a parameter of the task cannot be sent.
+            ReferenceNotFoundError: the prompt template refers to what this task has not.
         """
         provider = self._provider(attempt.alternative)
         model = self._alternatives[attempt.alternative][1]
@@ -187,6 +191,11 @@ class AiServiceClient:
             _log.log(TRACE, 'task "%s": attempt %d answered %r', attempt.task.id, attempt.number, told.output)
         return told
 
+    def _emit_without_secrets(
+        self, emit: Callable[[str, Mapping[str, Any]], None], kind: str, fields: Mapping[str, Any]
+    ) -> None:
+        emit(kind, self._redactor.value(dict(fields)))
+
     def without_secrets(self, text: str) -> str:
         """A text without the secrets of the configuration."""
         return self._redactor.text(text)
@@ -224,15 +233,5 @@ def _alternatives(config: AiServiceConfig) -> list[tuple[AiServiceConfig, str | 
 
 def _asking(attempt: TaskAttempt, model: str) -> TaskAttempt:
     """The attempt, asking for this model whatever its task says."""
-    task = attempt.task
-    return TaskAttempt(
-        task=task.model_copy(update={"parameters": {**(task.parameters or {}), "model": model}}),
-        number=attempt.number,
-        run=attempt.run,
-        previous=attempt.previous,
-        context=attempt.context,
-        deadline=attempt.deadline,
-        emit=attempt.emit,
-        alternative=attempt.alternative,
-        wake=attempt.wake,
-    )
+    parameters = {**(attempt.task.parameters or {}), "model": model}
+    return replace(attempt, task=attempt.task.model_copy(update={"parameters": parameters}))

@@ -14,8 +14,9 @@ from altlas_runner.redaction import is_key_like
 
 __all__ = ["AiServiceConfig", "Protocol"]
 
-Protocol = Literal["altlas", "openai", "local"]
-"""How to speak: the project's own format, OpenAI's chat completions, or an embedded model without any server."""
+Protocol = Literal["altlas", "openai", "anthropic", "local"]
+"""How to speak: the project's own format, OpenAI's chat completions, Anthropic's messages, or an embedded model without
+any server."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
@@ -62,7 +63,7 @@ class AiServiceConfig(BaseModel):
     max_retries: Annotated[int, Field(ge=0, le=255)] = 3
     """Attempts after the first, for tasks that do not say."""
     use_streaming: bool = False
-    """Reserved: answers are read whole whatever it says, so nothing partial is ever taken for an answer."""
+    """Whether answers are asked for piece by piece, for those who watch; an output is complete or none all the same."""
     max_connections: Annotated[int, Field(ge=1)] = 100
     """Most connections at one time."""
     max_in_flight: Annotated[int, Field(ge=1)] | None = None
@@ -80,7 +81,9 @@ class AiServiceConfig(BaseModel):
     tracing: bool = False
     """Whether each attempt is an OpenTelemetry span; needs `opentelemetry-api` (extra `otel`)."""
     max_context_chars: Annotated[int, Field(ge=0)] = 64_000
-    """Most characters of dependency outputs in a prompt (`openai`, `local`; the latter fits them to its window)."""
+    """Most characters of dependency outputs in a prompt (not for `altlas`; `local` fits them to its window)."""
+    prompt_template: Path | None = None
+    """Text file that makes the user's message instead of the usual order (not for `altlas`; docs/ai-services.md)."""
     proxy: SecretStr | None = None
     """URL of an HTTP proxy, user info allowed. Proxy variables of the environment are not read."""
     ca_bundle: Path | None = None

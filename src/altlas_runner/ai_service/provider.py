@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from altlas_runner.ai_service.admission import Admission, InFlight
 from altlas_runner.ai_service.config import AiServiceConfig
 from altlas_runner.ai_service.limits import RateLimits
+from altlas_runner.ai_service.protocols import service_for
 from altlas_runner.ai_service.tracing import Tracing
-from altlas_runner.ai_service.wire_format import ParameterError, WireFormat
+from altlas_runner.ai_service.wire_format import ParameterError
+from altlas_runner.errors import ReferenceNotFoundError
 from altlas_runner.execution import DEADLINE_PASSED, Outcome, TaskAttempt
 from altlas_runner.retrying import RetryBudget
 
@@ -19,27 +21,6 @@ __all__ = ["Provider", "deadline_text"]
 
 CHARS_PER_TOKEN = 4
 """About so many characters of a request are one token."""
-
-
-class Service(Protocol):
-    """What answers an attempt: a service over HTTP or an embedded model."""
-
-    @property
-    def room(self) -> int:
-        """How many attempts may be under way at one time."""
-        ...
-
-    def open(self) -> None:
-        """Check and prepare what is needed; cheap, and harmless when done before."""
-        ...
-
-    async def answer(self, attempt: TaskAttempt) -> Outcome:
-        """Ask once, without a bound on time; stop when cancelled."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of everything; a later `open` begins anew."""
-        ...
 
 
 class Provider:
@@ -60,8 +41,7 @@ class Provider:
         self._tracing = tracing
         self._timeout_seconds = config.timeout_seconds
         self._loop = asyncio.get_running_loop()
-        self._format = _wire_format(config)
-        self._service = self._made_service()
+        self._service = service_for(config, tracing.headers if tracing else None)
         self._service.open()
         self._in_flight = InFlight(min(self._service.room, config.max_in_flight or self._service.room))
         self._admission: Admission | None = None
@@ -76,16 +56,13 @@ class Provider:
         await self._service.aclose()
 
     def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
-        """What the service is asked: the body of the request.
+        """What the attempt asks, as JSON and without keys.
 
         Raises:
             ParameterError: a parameter of the task cannot be sent.
+            ReferenceNotFoundError: the prompt template refers to what this task has not.
         """
-        if self._format is not None:
-            return self._format.request(self.config, attempt).body
-        from altlas_runner.ai_service.openai import chat_body
-
-        return chat_body(self.config, attempt, max_context_chars=self.config.max_context_chars)
+        return self._service.question(attempt)
 
     async def answer(self, attempt: TaskAttempt) -> Outcome:
         """Ask once when the limits allow it, for at most `timeout_seconds` and not beyond the deadline."""
@@ -135,15 +112,6 @@ class Provider:
             self._budget.note_success(attempt.number)
         return outcome
 
-    def _made_service(self) -> Service:
-        if self._format is None:
-            from altlas_runner.ai_service.local import LocalModel
-
-            return LocalModel(self.config)
-        from altlas_runner.ai_service.http_service import HttpService
-
-        return HttpService(self.config, self._format, self._tracing.headers if self._tracing else None)
-
     def _estimate(self, attempt: TaskAttempt) -> int:
         """About how many tokens an attempt will take."""
         if self.config.tokens_per_minute is None:
@@ -152,7 +120,7 @@ class Provider:
             question = self.question(attempt)
             longest = question.get("max_tokens")
             text = json.dumps(question, default=str)
-        except (ParameterError, ValueError, RecursionError):  # told when it is asked
+        except (ParameterError, ReferenceNotFoundError, ValueError, RecursionError):  # told when it is asked
             return 0
         return len(text) // CHARS_PER_TOKEN + (longest if isinstance(longest, int) else 0)
 
@@ -161,18 +129,3 @@ def deadline_text(attempt: TaskAttempt) -> str:
     """That the deadline of a task passed."""
     of = "" if attempt.task.timeout_seconds is None else f" of {attempt.task.timeout_seconds} s"
     return f"the task's deadline{of} passed"
-
-
-def _wire_format(config: AiServiceConfig) -> WireFormat | None:
-    """How a protocol is spoken over HTTP; None when it is not. The imports wait until here because they are heavy."""
-    match config.protocol:
-        case "altlas":
-            from altlas_runner.ai_service.altlas import AltlasFormat
-
-            return AltlasFormat()
-        case "openai":
-            from altlas_runner.ai_service.openai import OpenAiFormat
-
-            return OpenAiFormat()
-        case "local":
-            return None

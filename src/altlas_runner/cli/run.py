@@ -61,6 +61,15 @@ STOPPING_CODES = ("RUN_DEADLINE", "BUDGET_EXCEEDED")
     help="Seconds a single attempt may take.",
 )
 @click.option("--max-retries", "ai_max_retries", type=click.IntRange(0, 255), help="Retries for tasks that do not say.")
+@click.option(
+    "--stream/--no-stream", "ai_use_streaming", default=None, help="Ask for answers piece by piece, to be watched."
+)
+@click.option(
+    "--prompt-template",
+    "ai_prompt_template",
+    type=click.Path(path_type=Path, readable=False),
+    help="Text file with ${{ inputs.… }} that makes the message to a chat model.",
+)
 @click.option("--local-model", type=click.Path(path_type=Path, readable=False), help="GGUF file for --protocol local.")
 @click.option(
     "--handlers", metavar="MODULE:ATTRIBUTE", multiple=True, help="Python functions that do tasks; repeatable."
