@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,11 +54,18 @@ class HttpService:
     Args:
         config: where and how.
         wire_format: makes the requests and reads the answers.
+        more_headers: gives headers that belong to the moment of a request, such as the trace it is part of; or None.
     """
 
-    def __init__(self, config: AiServiceConfig, wire_format: WireFormat) -> None:
+    def __init__(
+        self,
+        config: AiServiceConfig,
+        wire_format: WireFormat,
+        more_headers: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
         self._config = config
         self._format = wire_format
+        self._more_headers = more_headers
         self._session: aiohttp.ClientSession | None = None
         self._proxy = config.proxy.get_secret_value() if config.proxy else None
         self._query = {name: value.get_secret_value() for name, value in config.extra_query.items()}
@@ -89,6 +97,10 @@ class HttpService:
             },
         )
 
+    def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
+        """The body of the request."""
+        return self._format.request(self._config, attempt).body
+
     async def aclose(self) -> None:
         """Close the session and its connections."""
         session, self._session = self._session, None
@@ -111,6 +123,8 @@ class HttpService:
         assert self._session is not None
         headers: CIMultiDict[str] = CIMultiDict(request.headers)
         headers["Idempotency-Key"] = attempt.idempotency_key
+        if self._more_headers is not None:
+            headers.update(self._more_headers())
         if self._config.use_streaming:
             headers.update(_STREAM_HEADERS)
         for name, value in self._config.extra_headers.items():

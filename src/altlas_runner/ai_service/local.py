@@ -9,7 +9,7 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -101,6 +101,10 @@ class LocalModel:
             )
         self._path = model_file(self._config)
         self._pool = ThreadPoolExecutor(self._config.local_slots, thread_name_prefix="altlas-local")
+
+    def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
+        """What the model is asked while its window has room for all of it, and which model that is."""
+        return {"model": str(self._path), **self._body(attempt, self._config.max_context_chars)}
 
     async def aclose(self) -> None:
         """Stop all generation, end the threads, unload the model."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from altlas_runner.ai_service.config import AiServiceConfig
 from altlas_runner.ai_service.prompt_template import PromptTemplate
@@ -33,6 +34,15 @@ class Service(Protocol):
         """Check and prepare what is needed; cheap, and harmless when done before."""
         ...
 
+    def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
+        """What the attempt asks, as JSON and without keys.
+
+        Raises:
+            ParameterError: a parameter of the task cannot be sent.
+            ReferenceNotFoundError: the prompt template refers to what this task has not.
+        """
+        ...
+
     async def answer(self, attempt: TaskAttempt) -> Outcome:
         """Ask once, without a bound on time; stop when cancelled."""
         ...
@@ -42,8 +52,12 @@ class Service(Protocol):
         ...
 
 
-def service_for(config: AiServiceConfig) -> Service:
+def service_for(config: AiServiceConfig, more_headers: Callable[[], Mapping[str, str]] | None) -> Service:
     """The service that a protocol stands for.
+
+    Args:
+        config: names the protocol.
+        more_headers: gives headers that belong to the moment of a request; None where there are none.
 
     Raises:
         ConfigurationError: the prompt template cannot be used.
@@ -57,4 +71,4 @@ def service_for(config: AiServiceConfig) -> Service:
 
     module, _, name = WIRE_FORMATS[config.protocol].partition(":")
     wire_format: WireFormat = getattr(import_module(f"altlas_runner.ai_service.{module}"), name)(template)
-    return HttpService(config, wire_format)
+    return HttpService(config, wire_format, more_headers)

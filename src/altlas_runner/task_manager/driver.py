@@ -25,6 +25,7 @@ from altlas_runner.task_manager.signals import (
     AttemptStopped,
     Command,
     EndRun,
+    RoomAppeared,
     RunBegan,
     Signal,
     StopAttempt,
@@ -41,9 +42,9 @@ _NOT_TRIED = Outcome.failed("NOT_TRIED", "no attempt has been made")
 
 
 class _RunAttempt(TaskAttempt):
-    """An attempt that looks up the outputs of its dependencies, and whom to tell, when somebody asks.
+    """An attempt that looks up the outputs of its dependencies, whom to tell and such, when somebody asks.
 
-    Python calls `__getattr__` for an empty slot. Most attempts of a large run never use either.
+    Python calls `__getattr__` for an empty slot. Most attempts of a large run use none of them.
     """
 
     __slots__ = ("driver", "index")
@@ -55,6 +56,10 @@ class _RunAttempt(TaskAttempt):
             self.context = self.driver.outputs_for(self.index)
         elif name == "emit":
             self.emit = self.driver.emitter(self.index, self.number)
+        elif name == "alternative":
+            self.alternative = self.driver.alternative(self.index)
+        elif name == "wake":
+            self.wake = partial(self.driver.wake, self.index)
         else:
             raise AttributeError(name)
         return object.__getattribute__(self, name)
@@ -234,6 +239,17 @@ class Driver:
         """The outputs of a task's direct dependencies, by id."""
         ids, results = self._plan.ids, self._ledger.results
         return {ids[each]: results[each].output for each in self._plan.dependencies[task]}  # type: ignore[union-attr]
+
+    def alternative(self, task: int) -> int:
+        """Which alternative of the executor the task's next attempt asks."""
+        return self._scheduler.alternative(task)
+
+    def wake(self, task: int) -> bool:
+        """Let a task that its executor held come again now; False when it will not come any more."""
+        if self._done.done() or self._closing or not self._scheduler.is_coming(task):
+            return False
+        self.signal(RoomAppeared(task))
+        return True
 
     def emitter(self, task: int, number: int) -> Callable[[str, Mapping[str, Any]], None]:
         """What an attempt calls to tell how it is getting on."""
