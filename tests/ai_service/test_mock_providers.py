@@ -134,8 +134,8 @@ def execute(providers: MockProviders, protocol: str, *, stream: bool, **paramete
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "rate limit": ({"type": "fail", "status": 429, "retry_after": 0.3, "times": 2}, "AI_RATE_LIMITED"),
-    "outage": ({"type": "fail", "status": 503, "times": 2}, "AI_UPSTREAM"),
-    "overload": ({"type": "fail", "status": 529, "times": 1}, "AI_UPSTREAM"),
+    "outage": ({"type": "fail", "status": 503, "retry_after": 0.2, "times": 2}, "AI_UPSTREAM"),
+    "overload": ({"type": "fail", "status": 529, "retry_after": 0.2, "times": 1}, "AI_UPSTREAM"),
 }
 STREAM_FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "dropped": ({"type": "stream_fault", "kind": "disconnect", "after_chunks": 3}, "AI_STREAM_TRUNCATED"),

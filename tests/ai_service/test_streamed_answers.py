@@ -280,6 +280,21 @@ def test_tool_calls_that_nobody_counted_are_kept_apart() -> None:
     assert [made["function"]["name"] for made in outcome.output["tool_calls"]] == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "events", "says"),
+    [
+        ("openai", [piece({"refusal": "I will "}), piece({"refusal": "not."}, "stop"), event("[DONE]")], "I will not."),
+        ("openai", [piece({"content": "So"}, "content_filter"), event("[DONE]")], "held the answer back"),
+        ("openai", [piece({"content": " "}, "stop"), event("[DONE]")], "empty"),
+        ("anthropic", [typed("message_delta", delta={"stop_reason": "refusal"}), typed("message_stop")], "held"),
+    ],
+)
+def test_a_complete_stream_without_an_answer_is_a_bad_response(protocol: str, events: list[bytes], says: str) -> None:
+    outcome, _, _ = ask(protocol, event_stream(*events))
+    assert (outcome.error_code, outcome.retry) == ("AI_BAD_RESPONSE", "once")
+    assert says in (outcome.error or "")
+
+
 # -- what is told while the answer comes -------------------------------------------------------------------------------
 
 

@@ -127,8 +127,8 @@ class LocalModel:
         stop = threading.Event()
         self._stops.add(stop)
         try:
-            server = await asyncio.shield(self._loading)  # shielded: other attempts wait for the same loading
             schema = await response_schema_of(attempt.task)
+            server = await asyncio.shield(self._loading)  # shielded: other attempts wait for the same loading
             outcome = await self._answer_within_window(server, attempt, stop, self._pool)
             return await schema.checked(outcome, in_text=True) if schema is not None and outcome.ok else outcome
         except LocalModelError as error:
