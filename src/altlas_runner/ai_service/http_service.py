@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+from pydantic_core import to_json
 
 from altlas_runner import __version__
 from altlas_runner.ai_service.body import PIECE, BodyError, BodyReader, BodyTooLargeError, parse_json
@@ -101,7 +102,7 @@ class HttpService:
         try:
             schema = await response_schema_of(attempt.task)
             request = self._format.request(self._config, attempt)
-            payload = json.dumps(request.body, allow_nan=False).encode()
+            payload = _as_json(request.body)
         except ParameterError as error:
             return Outcome.failed("AI_BAD_PARAMETER", str(error))
         except ReferenceNotFoundError as error:
@@ -146,7 +147,7 @@ class HttpService:
         """The outcome of an answer in one piece."""
         body = bytearray()
         try:
-            async for chunk in response.content.iter_any():
+            while chunk := await response.content.readany():
                 for piece in reader.read(chunk):
                     body += piece
                     if len(piece) == PIECE:
@@ -184,6 +185,19 @@ class HttpService:
         except (aiohttp.ClientError, OSError) as error:
             return stream_truncated(str(error) or "the connection was lost")
         return stream_truncated("it lacks its terminal event")
+
+
+def _as_json(body: Mapping[str, Any]) -> bytes:
+    """The body as it is sent.
+
+    Raises:
+        ValueError: it holds a value that JSON has not.
+        TypeError: the same.
+    """
+    payload = to_json(body)
+    if b"NaN" in payload or b"Infinity" in payload:  # in a text, or in a number's place: the slower one knows
+        return json.dumps(body, allow_nan=False).encode()
+    return payload
 
 
 async def _settle(response: Answer) -> None:
