@@ -102,6 +102,7 @@ class Redactor:
         self._pattern = re.compile("|".join(forms)) if forms else None
         # Most texts hold nothing. A search for these is many times cheaper than the pattern.
         self._marks = [mark for secret in known for mark in (secret, *_base64_marks(secret))]
+        self._shortest = min(map(len, self._marks), default=0)
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
@@ -109,7 +110,9 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without the secrets; the same object when it holds none."""
-        if self._pattern is None or not ("%" in text or "+" in text or self._is_marked(text)):
+        if self._pattern is None or len(text) < self._shortest:
+            return text
+        if not ("%" in text or "+" in text or self._is_marked(text)):
             return text
         return self._pattern.sub(REDACTED, text)
 

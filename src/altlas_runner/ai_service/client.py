@@ -61,6 +61,7 @@ class AiServiceClient:
         self._prices = prices
         self._redactor = Redactor(self._config.secrets())
         self._alternatives = _alternatives(self._config)
+        self._has_several = len(self._alternatives) > 1
         services = [alternative.service_name for alternative, _ in self._alternatives]
         budgets = {service: RetryBudget(service) for service in services}
         policy = retry_policy or RetryPolicy(max_retries=self._config.max_retries)
@@ -110,11 +111,12 @@ class AiServiceClient:
         Waiting for room does not count against that, only against the deadline: for requests and tokens a minute the
         attempt is held, for requests under way it waits here.
         """
+        number = attempt.alternative if self._has_several else 0
         try:
-            provider = self._provider(attempt.alternative)
+            provider = self._provider(number)
         except ConfigurationError as error:
             return self._told(Outcome.failed("AI_CONFIGURATION", str(error)), attempt)
-        model = self._alternatives[attempt.alternative][1]
+        model = self._alternatives[number][1]
         if model is not None:
             attempt = _asking(attempt, model)
         if provider.config.use_streaming:
@@ -179,10 +181,11 @@ class AiServiceClient:
             return outcome
         else:
             changes["error"] = shorten(self._redactor.text(plain_text(outcome.error or "")))
-        config = self._alternatives[attempt.alternative][0]
-        if outcome.usage is not None and self._prices is not None:
+        if self._prices is not None and outcome.usage is not None:
+            config = self._alternatives[attempt.alternative][0]
             changes["usage"] = self._prices.priced(outcome.usage, model_of(config, attempt))
-        if len(self._alternatives) > 1:
+        if self._has_several:
+            config = self._alternatives[attempt.alternative][0]
             changes["model"], changes["service"] = model_of(config, attempt), config.service_name
         told = replace(outcome, **changes) if changes else outcome
         if _log.isEnabledFor(logging.DEBUG):

@@ -7,6 +7,7 @@ import ssl
 from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
 from altlas_runner.ai_service.body import BodyError
@@ -30,19 +31,17 @@ class Connections(aiohttp.TCPConnector):
         return None
 
 
-def end_with_the_connection(response: aiohttp.ClientResponse) -> None:
+def end_with_the_connection(protocol: ResponseHandler, content: aiohttp.StreamReader) -> None:
     """Let the reader of a body learn that its connection is gone.
 
     The HTTP library forgets to tell it when chunks break the rules of HTTP: the reader would wait for its timeout.
     """
-    protocol = response.connection.protocol if response.connection else None
-    closed: asyncio.Future[None] | None = getattr(protocol, "closed", None)
-    if closed is None:  # the body has come already
+    closed = protocol.closed
+    if closed is None:  # it is gone already, and the reader knows
         return
 
     def tell(closed: asyncio.Future[None]) -> None:
         closed.cancelled() or closed.exception()  # looked at, so that nobody is told of it as lost
-        content = response.content
         if not content.is_eof() and content.exception() is None:
             content.set_exception(BodyError("the answer's body breaks the rules of HTTP"))
 

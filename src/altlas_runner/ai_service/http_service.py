@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
-from multidict import CIMultiDict
+from pydantic_core import to_json
 
 from altlas_runner import __version__
 from altlas_runner.ai_service.body import PIECE, BodyError, BodyReader, BodyTooLargeError, parse_json
 from altlas_runner.ai_service.config import AiServiceConfig
-from altlas_runner.ai_service.connections import Connections, end_with_the_connection, tls_context
 from altlas_runner.ai_service.deltas import Deltas
 from altlas_runner.ai_service.event_stream import EventParser
+from altlas_runner.ai_service.exchange import Answer, Exchange
 from altlas_runner.ai_service.failures import (
     BODY_LIMIT,
     bad_response,
@@ -41,15 +40,21 @@ ERROR_BODY_LIMIT = 64 * 1024
 ERROR_BODY_SECONDS = 2.0
 """How long to wait for them: the status alone tells enough."""
 LONG_BODY = 1024 * 1024
-"""Bytes of JSON that are not read or sent in one go in the event loop's own thread."""
+"""Bytes of JSON that are not read in the event loop's own thread."""
 SETTLE_SECONDS = 0.05
 """How long to wait for the end of a stream behind its terminal event."""
-_STREAM_HEADERS = {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "Content-Type": "application/json",
+    "User-Agent": f"altlas-runner/{__version__}",
+}
+_STREAM_HEADERS = _HEADERS | {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
 """What is packed on the way comes in lumps."""
 
 
 class HttpService:
-    """A service behind one wire format, over one session that is opened by the first attempt.
+    """A service behind one wire format, over one pool of connections that is opened by the first attempt.
 
     Args:
         config: where and how.
@@ -66,9 +71,7 @@ class HttpService:
         self._config = config
         self._format = wire_format
         self._more_headers = more_headers
-        self._session: aiohttp.ClientSession | None = None
-        self._proxy = config.proxy.get_secret_value() if config.proxy else None
-        self._query = {name: value.get_secret_value() for name, value in config.extra_query.items()}
+        self._exchange: Exchange | None = None
 
     @property
     def room(self) -> int:
@@ -76,43 +79,30 @@ class HttpService:
         return self._config.max_connections
 
     def open(self) -> None:
-        """Open the session unless it is open; nothing is sent.
+        """Make the pool of connections unless it is there; nothing is sent.
 
         Raises:
             ConfigurationError: the CA bundle cannot be used.
         """
-        if self._session is not None:
-            return
-        config = self._config
-        self._session = aiohttp.ClientSession(
-            connector=Connections(limit=config.max_connections, ssl=tls_context(config)),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout_seconds),
-            auto_decompress=False,
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip, deflate",
-                "Content-Type": "application/json",
-                "User-Agent": f"altlas-runner/{__version__}",
-            },
-        )
+        if self._exchange is None:
+            self._exchange = Exchange(self._config, _STREAM_HEADERS if self._config.use_streaming else _HEADERS)
 
     def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
         """The body of the request."""
         return self._format.request(self._config, attempt).body
 
     async def aclose(self) -> None:
-        """Close the session and its connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        """Close all connections."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            await exchange.aclose()
 
     async def answer(self, attempt: TaskAttempt) -> Outcome:
         """Ask once. The caller bounds the time."""
         try:
             schema = await response_schema_of(attempt.task)
             request = self._format.request(self._config, attempt)
-            payload = json.dumps(request.body, allow_nan=False).encode()
+            payload = _as_json(request.body)
         except ParameterError as error:
             return Outcome.failed("AI_BAD_PARAMETER", str(error))
         except ReferenceNotFoundError as error:
@@ -120,25 +110,12 @@ class HttpService:
         except (ValueError, TypeError, RecursionError):
             return Outcome.failed("AI_BAD_PARAMETER", "the parameters or the context hold a value that JSON has not")
         self.open()
-        assert self._session is not None
-        headers: CIMultiDict[str] = CIMultiDict(request.headers)
-        headers["Idempotency-Key"] = attempt.idempotency_key
-        if self._more_headers is not None:
-            headers.update(self._more_headers())
-        if self._config.use_streaming:
-            headers.update(_STREAM_HEADERS)
-        for name, value in self._config.extra_headers.items():
-            headers[name] = value.get_secret_value()
+        assert self._exchange is not None
+        more = self._more_headers() if self._more_headers is not None else None
         try:
-            async with self._session.post(
-                self._config.base_url + request.path,
-                data=io.BytesIO(payload) if len(payload) >= LONG_BODY else payload,
-                headers=headers,
-                params=self._query,
-                proxy=self._proxy,
-                allow_redirects=False,
+            async with await self._exchange.post(
+                request.path, request.headers, payload, attempt.idempotency_key, more
             ) as response:
-                end_with_the_connection(response)
                 outcome = await self._read(response, attempt)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # the last: a host that no resolver takes
             return classify_exception(error, connect_timeout=self._config.connect_timeout_seconds)
@@ -146,7 +123,7 @@ class HttpService:
             return await schema.checked(outcome, in_text=self._format.json_in_text)
         return outcome
 
-    async def _read(self, response: aiohttp.ClientResponse, attempt: TaskAttempt) -> Outcome:
+    async def _read(self, response: Answer, attempt: TaskAttempt) -> Outcome:
         try:
             if not 200 <= response.status < 300:
                 body = await _error_body(response)
@@ -166,11 +143,11 @@ class HttpService:
             if not response.content.at_eof() or 300 <= response.status < 400:
                 response.close()
 
-    async def _read_whole(self, response: aiohttp.ClientResponse, reader: BodyReader) -> Outcome:
+    async def _read_whole(self, response: Answer, reader: BodyReader) -> Outcome:
         """The outcome of an answer in one piece."""
         body = bytearray()
         try:
-            async for chunk in response.content.iter_any():
+            while chunk := await response.content.readany():
                 for piece in reader.read(chunk):
                     body += piece
                     if len(piece) == PIECE:
@@ -190,7 +167,7 @@ class HttpService:
             return bad_response(f"the service answered {response.status}, but not with JSON ({error}){what}")
         return self._format.outcome(answer)
 
-    async def _read_stream(self, response: aiohttp.ClientResponse, reader: BodyReader, deltas: Deltas) -> Outcome:
+    async def _read_stream(self, response: Answer, reader: BodyReader, deltas: Deltas) -> Outcome:
         """The outcome of an answer that comes as events; what follows the terminal one is not waited for."""
         parser, answer = EventParser(), self._format.streamed_answer()
         try:
@@ -210,14 +187,27 @@ class HttpService:
         return stream_truncated("it lacks its terminal event")
 
 
-async def _settle(response: aiohttp.ClientResponse) -> None:
+def _as_json(body: Mapping[str, Any]) -> bytes:
+    """The body as it is sent.
+
+    Raises:
+        ValueError: it holds a value that JSON has not.
+        TypeError: the same.
+    """
+    payload = to_json(body)
+    if b"NaN" in payload or b"Infinity" in payload:  # in a text, or in a number's place: the slower one knows
+        return json.dumps(body, allow_nan=False).encode()
+    return payload
+
+
+async def _settle(response: Answer) -> None:
     """Give a stream whose answer is complete a moment to end, so that its connection can be used again."""
     with contextlib.suppress(aiohttp.ClientError, OSError, BodyError):
         async with asyncio.timeout(SETTLE_SECONDS):
             await response.content.readany()
 
 
-async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+async def _error_body(response: Answer) -> bytes:
     """The beginning of an error's body, or what can be had of it."""
     body = bytearray()
     with contextlib.suppress(aiohttp.ClientError, OSError, BodyError):  # a timeout is an OSError

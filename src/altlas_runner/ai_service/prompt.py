@@ -106,6 +106,8 @@ def _system(run: RunInfo, schema: Any) -> str:
 
 
 def _context(outputs: Mapping[str, Any], budget: int) -> str:
+    if not outputs:
+        return ""
     texts = {task_id: as_text(output).strip() for task_id, output in outputs.items()}
     shares = share_out([len(text) for text in texts.values()], budget)
     return "\n\n".join(

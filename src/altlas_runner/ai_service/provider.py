@@ -10,6 +10,7 @@ from typing import Any
 from altlas_runner.ai_service.admission import Admission, InFlight
 from altlas_runner.ai_service.config import AiServiceConfig
 from altlas_runner.ai_service.limits import RateLimits
+from altlas_runner.ai_service.overdue import Overdue
 from altlas_runner.ai_service.protocols import service_for
 from altlas_runner.ai_service.tracing import Tracing
 from altlas_runner.ai_service.wire_format import ParameterError
@@ -44,6 +45,7 @@ class Provider:
         self._service = service_for(config, tracing.headers if tracing else None)
         self._service.open()
         self._in_flight = InFlight(min(self._service.room, config.max_in_flight or self._service.room))
+        self._overdue = Overdue(self._loop)
         self._admission: Admission | None = None
         if config.requests_per_minute is not None or config.tokens_per_minute is not None:
             limits = RateLimits(config.requests_per_minute, config.tokens_per_minute)
@@ -51,6 +53,7 @@ class Provider:
 
     async def aclose(self) -> None:
         """Close connections, unload the model; attempts under way fail."""
+        self._overdue.close()
         if self._admission is not None:
             self._admission.close()
         await self._service.aclose()
@@ -93,23 +96,31 @@ class Provider:
         until = self._loop.time() + self._timeout_seconds
         deadline = attempt.deadline
         by_deadline = deadline is not None and deadline <= until
+        task = asyncio.current_task()
+        assert task is not None
+        self._overdue.enter(task, deadline if by_deadline else until)  # type: ignore[arg-type]
         try:
-            async with asyncio.timeout_at(deadline if by_deadline else until) as bound:
-                if self._tracing is None:
-                    outcome = await self._service.answer(attempt)
-                else:
-                    with self._tracing.span(self.config, attempt) as outcomes:
-                        outcome = await self._service.answer(attempt)
-                        outcomes.append(outcome)
-        except TimeoutError:
-            if not bound.expired():
+            outcome = await self._traced_answer(attempt) if self._tracing else await self._service.answer(attempt)
+        except asyncio.CancelledError:
+            if not self._overdue.leave(task):
                 raise
             if by_deadline:
                 return Outcome.failed(DEADLINE_PASSED, deadline_text(attempt))
             text = f"no complete answer within {self._timeout_seconds:g} s"
             return Outcome.failed("AI_READ_TIMEOUT", text, retry="yes")
+        except BaseException:
+            self._overdue.leave(task)
+            raise
+        self._overdue.leave(task)
         if outcome.ok:
             self._budget.note_success(attempt.number)
+        return outcome
+
+    async def _traced_answer(self, attempt: TaskAttempt) -> Outcome:
+        assert self._tracing is not None
+        with self._tracing.span(self.config, attempt) as outcomes:
+            outcome = await self._service.answer(attempt)
+            outcomes.append(outcome)
         return outcome
 
     def _estimate(self, attempt: TaskAttempt) -> int:
