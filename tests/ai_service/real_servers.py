@@ -79,7 +79,7 @@ def mock_providers(log: Path) -> Iterator[MockProviders]:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    command = [str(MOCK_SERVER), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(MOCK_SERVER), "serve", "--host", "127.0.0.1", "--port", str(port), "--stream-chunk-delay-ms", "5"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LLMOCK_")}
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environment) as process:
         try:

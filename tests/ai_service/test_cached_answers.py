@@ -14,7 +14,8 @@ from altlas_runner.redaction import Redactor
 from altlas_runner.results import TaskResult
 from altlas_runner.task_manager import Event, TaskManager, TaskProgress
 from altlas_runner.testing import alt_file_of
-from tests.ai_service.fault_server import Behaviour, FaultServer, answer, answer_json, attempt_for, reset
+from tests.ai_service.fault_server import Behaviour, FaultServer, answer, answer_json, attempt_for, event_stream, reset
+from tests.ai_service.streams import STREAMS
 
 KEY = "sk-planted-0123456789"
 
@@ -60,6 +61,15 @@ def test_the_same_question_is_asked_once_and_the_hit_is_shown(tmp_path: Path) ->
     assert second.metadata["cache"]["hit"] is True
     assert second.usage is None
     assert asking.progress == [("cache_hit", {"key": second.metadata["cache"]["key"]})]
+
+
+@pytest.mark.parametrize("protocol", ["altlas", "openai", "anthropic"])
+def test_an_answer_that_was_streamed_is_one_that_was_not(tmp_path: Path, protocol: str) -> None:
+    asking = Asking(tmp_path, event_stream(*STREAMS[protocol].events))
+    (first,), _ = asking.ask(task(), protocol=protocol, use_streaming=True)
+    (second,), asked = asking.ask(task(), protocol=protocol)
+    assert first.ok
+    assert (second.output, asked) == (first.output, 0)
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,10 @@ def test_an_answer_that_misses_its_schema_is_asked_for_once_more(
 
 def execute(providers: MockProviders, protocol: str, *, stream: bool, **parameters: Any) -> TaskResult:
     async def main() -> TaskResult:
-        policy = RetryPolicy(max_retries=4, base_seconds=0.1)
+        # Waits of 0.29 s and 0.57 s: the server must have noticed that one attempt ended before the next one comes.
+        policy = RetryPolicy(max_retries=4, base_seconds=0.3)
         async with AiServiceClient(
-            config(providers, protocol, stream=stream), random=Random(1), retry_policy=policy
+            config(providers, protocol, stream=stream), random=Random(2), retry_policy=policy
         ) as client:
             return await client.execute_task(Task(id="t", description="Hello", parameters=parameters))
 
@@ -155,10 +156,12 @@ def test_a_fault_that_passes_is_survived_without_complaint(
     providers: MockProviders, protocol: str, fault: str, stream: bool
 ) -> None:
     behaviour, code = {**FAULTS, **STREAM_FAULTS}[fault]
-    providers.behave(behaviour, {"type": "reply", "text": "All of this is well.", "times": None})
+    # The server must notice that nobody reads on: the rest of a short answer would be on its way already.
+    text = "All of this is well. " * (20 if fault == "broken event" else 1) + "The end."
+    providers.behave(behaviour, {"type": "reply", "text": text, "times": None})
     result = execute(providers, protocol, stream=stream)
     assert result.status is TaskStatus.COMPLETED, result.error
-    assert result.output["text"] == "All of this is well."
+    assert result.output["text"] == text
     assert {attempt.error_code for attempt in result.attempts[:-1]} == {code}
     assert providers.findings() == []
 

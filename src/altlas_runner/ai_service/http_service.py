@@ -52,6 +52,8 @@ _HEADERS = {
 _STREAM_HEADERS = _HEADERS | {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
 """What is packed on the way comes in lumps."""
 
+_HOW_IT_IS_SENT = frozenset({"stream", "stream_options"})
+
 
 class HttpService:
     """A service behind one wire format, over one pool of connections that is opened by the first attempt.
@@ -88,8 +90,9 @@ class HttpService:
             self._exchange = Exchange(self._config, _STREAM_HEADERS if self._config.use_streaming else _HEADERS)
 
     def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
-        """The body of the request."""
-        return self._format.request(self._config, attempt).body
+        """The body of the request, less what does not change the answer: how it is sent."""
+        body = self._format.request(self._config, attempt).body
+        return {name: value for name, value in body.items() if name not in _HOW_IT_IS_SENT}
 
     async def aclose(self) -> None:
         """Close all connections."""
