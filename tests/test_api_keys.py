@@ -106,6 +106,17 @@ def test_the_service_to_fall_back_on_has_a_key_of_its_own(monkeypatch: pytest.Mo
     assert KEY not in repr(config) + config.model_dump_json()
 
 
+def test_secrets_of_that_service_show_in_no_text_of_the_configuration() -> None:
+    secrets = {"api_key": KEY, "extra_headers": {"X-Key": KEY}, "proxy": f"http://me:{KEY}@proxy:1"}
+    further = {"base_url": "http://last:1", **secrets}
+    config = RunnerConfig(ai_fallback={"base_url": "http://spare:1", "fallback": further, **secrets})
+    assert KEY not in repr(config) + str(config) + config.model_dump_json() + repr(config.ai_service())
+    fallback = config.ai_service().fallback
+    assert fallback is not None
+    assert fallback.api_key is not None
+    assert fallback.api_key.get_secret_value() == KEY
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

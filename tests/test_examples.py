@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from altlas_runner import AltParser, LastFile
+from altlas_runner import AltParser, LastFile, RunnerConfig
+from altlas_runner.ai_service import Price, PriceTable
 from tests.needs import need_local_model
 
 ROOT = Path(__file__).parent.parent
@@ -87,6 +88,21 @@ def test_the_python_of_the_readme_runs_and_has_twelve_lines(tmp_path: Path) -> N
         program = tmp_path / "program.py"
         program.write_text(block)
         assert run_program(program, tmp_path).strip()
+
+
+def test_the_examples_of_the_page_on_limits_and_budgets_work_as_they_stand(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "limits-and-budgets.md").read_text()
+    (program_text,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (printed,) = re.findall(r"it prints `(.*?)`", page)
+    (tmp_path / "program.py").write_text(program_text)
+    assert run_program(tmp_path / "program.py", tmp_path) == f"{printed}\n"
+    settings, prices = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "runner.toml").write_text(settings)
+    (tmp_path / "prices.toml").write_text(prices)
+    fallback = RunnerConfig(config_file=tmp_path / "runner.toml").ai_service().fallback
+    assert fallback is not None
+    assert fallback.model == "spare"
+    assert PriceTable.from_file(tmp_path / "prices.toml").price_of("small-2026") == Price(input=0.15, output=0.6)
 
 
 def test_the_python_of_the_page_on_scheduling_prints_what_it_says(tmp_path: Path) -> None:

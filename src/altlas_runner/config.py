@@ -29,6 +29,7 @@ __all__ = ["RunnerConfig"]
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
+_MAY_BE_SECRET = ("api_key", "extra_headers", "extra_query", "proxy")
 _OURS = {
     "base_url": "ai_service_url",
     "api_key": "ai_api_key",
@@ -191,6 +192,12 @@ class RunnerConfig(BaseSettings):
     def _with_commas_between(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
+    @field_validator("ai_fallback")
+    @classmethod
+    def _hide_what_may_be_secret(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Texts that may be secret are shown in no text of the configuration, as those of the first service."""
+        return _with_hidden_secrets(value)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -234,6 +241,19 @@ class RunnerConfig(BaseSettings):
         except ConfigurationError as error:
             source = _source("ai_fallback", keywords, file)
             raise ConfigurationError(str(error).replace("AiServiceConfig.", f"{source}: ")) from None
+
+
+def _with_hidden_secrets(settings: dict[str, Any]) -> dict[str, Any]:
+    hidden = {name: _hidden(each) if name in _MAY_BE_SECRET else each for name, each in settings.items()}
+    if isinstance(further := settings.get("fallback"), dict):
+        hidden["fallback"] = _with_hidden_secrets(further)
+    return hidden
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _hidden(each) for name, each in value.items()}
+    return SecretStr(value) if isinstance(value, str) else value
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

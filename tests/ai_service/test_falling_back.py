@@ -14,7 +14,7 @@ from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.runner import Runner
 from altlas_runner.statuses import TaskStatus
-from altlas_runner.task_manager import TaskManager
+from altlas_runner.task_manager import HandlerContext, TaskManager
 from altlas_runner.testing import alt_file_of
 from tests.ai_service.fault_server import FaultServer, answer, answer_json, reset
 
@@ -111,6 +111,23 @@ def test_without_alternatives_attempts_name_no_model() -> None:
             return await client.execute_task(Task(id="t", description="x"))
 
     assert [(each.model, each.service) for each in asyncio.run(main()).attempts] == [(None, None)]
+
+
+def test_a_task_that_a_handler_does_falls_back_on_nothing() -> None:
+    calls: list[str] = []
+
+    def fail(context: HandlerContext) -> None:
+        calls.append(context.task.id)
+        raise ValueError("no")
+
+    async def main() -> list[TaskResult]:
+        config = AiServiceConfig(base_url="http://127.0.0.1:9", fallback_models=("b", "c"))
+        async with AiServiceClient(config) as client:
+            file = alt_file_of({"id": "t", "parameters": {"task_type": "fail"}})
+            return await TaskManager(file, client, 2, handlers={"fail": fail}).run()
+
+    (result,) = asyncio.run(main())
+    assert (calls, result.status, len(result.attempts)) == (["t"], TaskStatus.FAILED, 1)
 
 
 def test_what_was_tried_stands_in_the_bundle(tmp_path: Any) -> None:

@@ -191,13 +191,13 @@ FAULTS = [
     # results
     Fault(
         "tokens are counted twice",
-        "total.input_tokens += usage.input_tokens",
-        "total.input_tokens += 2 * usage.input_tokens",
+        "before.plus(outcome.usage)",
+        "before.plus(outcome.usage).plus(outcome.usage)",
     ),
     Fault("the first attempt counts as a retry", "len(attempts) - 1 if attempts else 0", "len(attempts or ())"),
     Fault(
         "an attempt begins when the task first got a slot",
-        " or self.attempt_start[task] != self.first_start[task]:",
-        ":",
+        "or self.attempt_start[task] != self.first_start[task]",
+        "or False",
     ),
 ]

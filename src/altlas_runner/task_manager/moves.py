@@ -5,6 +5,7 @@ A move asks nobody and checks nothing: which one answers a signal in which state
 
 from __future__ import annotations
 
+from dataclasses import replace
 from heapq import heappop, heappush
 from math import inf
 from random import Random
@@ -59,6 +60,7 @@ class Moves:
         self._observed = ledger.observed
         self._slots = Slots(plan, max_concurrency)
         self._policy = policy
+        self._policy_of_handlers = replace(policy, budgets=())
         self._random = random
         self._stop_grace = stop_grace_seconds
         self._run_deadline = run_deadline_seconds

@@ -215,7 +215,7 @@ class Scheduler(Moves):
         attempts = self._ledger.note_end(task, TaskStatus.FAILED, code, text, outcome, now)
         alternative, before = self._alternative.get(task, (0, 0))
         decision = decide_retry(
-            self._policy,
+            self._policy_of_handlers if task in self._plan.handled else self._policy,
             max_retries=self._plan.max_retries[task],
             failed_codes=[attempt.error_code for attempt in attempts[before:]],
             retry=outcome.retry,
