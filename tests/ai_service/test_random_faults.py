@@ -188,7 +188,7 @@ def flaky_names(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("flaky_names")
 def test_every_sequence_ends_complete_or_with_a_typed_error_and_in_time(full_port: int, unused_port: int) -> None:
     ends: Counter[str] = Counter()
-    late: list[float] = []
+    late: list[tuple[float, float]] = []
 
     async def one(sequence: Sequence, lateness: Lateness, room: asyncio.Semaphore) -> None:
         loop = asyncio.get_running_loop()
@@ -201,7 +201,7 @@ def test_every_sequence_ends_complete_or_with_a_typed_error_and_in_time(full_por
             if sequence.task.timeout_seconds is not None:
                 overrun = result.execution_time_ms / 1000 - sequence.task.timeout_seconds
                 excused = lateness.since(start + sequence.task.timeout_seconds)
-                late.append(overrun)
+                late.append((overrun - excused, overrun))
                 assert overrun - excused <= MOST_SECONDS_LATE
             for attempt in result.attempts:
                 took = (attempt.ended_at - attempt.started_at).total_seconds()
@@ -221,7 +221,9 @@ def test_every_sequence_ends_complete_or_with_a_typed_error_and_in_time(full_por
         watching.cancel()
 
     asyncio.run(main())
-    print(f"{SEQUENCES} sequences: {dict(ends.most_common())}; the latest end was {max(late):.3f} s after its deadline")
+    own, all_in_all = max(own for own, _ in late), max(overrun for _, overrun in late)
+    print(f"{SEQUENCES} sequences: {dict(ends.most_common())}")
+    print(f"the latest end came {all_in_all:.3f} s after its deadline, {own:.3f} s of them not the machine's")
     assert sum(ends.values()) > SEQUENCES / 2  # all of them, on a machine that has time
     assert ends["completed"] > SEQUENCES / 8
     assert len(ends) > 15
