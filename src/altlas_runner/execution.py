@@ -197,4 +197,4 @@ def idempotency_key(run_id: str, task_id: str) -> str:
         >>> idempotency_key("last_1", "übersicht")
         'last_1:%C3%BCbersicht'
     """
-    return f"{run_id}:{quote(task_id, safe=_PLAIN)}"
+    return quote(f"{run_id}:{task_id}", safe=_PLAIN)

@@ -35,11 +35,9 @@ def test_the_place_in_the_queue_is_how_many_are_served_before(runs: list[str]) -
     queue = FairQueue[int]()
     for number, run in enumerate(runs):
         queue.push(run, number)
-        ahead = queue.ahead(run)
-        copy = FairQueue[int]()
-        copy._lanes = {each: lane.copy() for each, lane in queue._lanes.items()}
-        copy._length = queue._length
-        assert [copy.pop() for _ in range(len(copy))].index(number) == ahead
+    aheads = [queue.ahead(run, number) for number, run in enumerate(runs)]
+    served = [queue.pop() for _ in range(len(queue))]
+    assert [served.index(number) for number in range(len(runs))] == aheads
 
 
 @given(
@@ -83,6 +81,13 @@ def test_who_comes_when_its_turn_is_told_gets_in() -> None:
     assert limits.ask(ticket("c"), 6.0) == 120.0
     assert admitted(limits.ask(ticket("b"), 60.0))
     assert not admitted(limits.ask(ticket("c"), 61.0))
+
+
+def test_who_asks_too_early_is_told_its_own_turn_again() -> None:
+    limits = RateLimits(1, None)
+    for name in "abcd":
+        limits.ask(ticket(name), 0.0)
+    assert [limits.ask(ticket(name), 30.0) for name in "bcd"] == [60.0, 120.0, 180.0]
 
 
 def test_nobody_overtakes_who_waits() -> None:

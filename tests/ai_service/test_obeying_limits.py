@@ -185,9 +185,10 @@ def test_requests_under_way_are_limited_in_turn_and_the_wait_is_told(service: Sl
     assert service.most == 2
     assert service.times == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert [run for _, run, _ in service.asked[2:6]].count("small") == 2
-    waits = [event for event in events if isinstance(event, TaskProgress) and event.kind == "waiting"]
-    assert len(waits) == 6
-    assert waits[0].fields == {"reason": "IN_FLIGHT"}
+    told = [event for event in events if isinstance(event, TaskProgress)]
+    waits = [event.fields for event in told if event.kind == "waits_for_room"]
+    assert waits == [{"reason": "IN_FLIGHT"}] * 6
+    assert [event.kind for event in told].count("has_room") == 6
 
 
 def test_whoever_stops_waiting_for_a_request_under_way_leaves_no_hole(service: SlowService) -> None:

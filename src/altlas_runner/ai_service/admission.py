@@ -38,7 +38,7 @@ class InFlight:
         Raises:
             TimeoutError: the attempt's deadline passed before.
         """
-        attempt.emit("waiting", {"reason": IN_FLIGHT})
+        attempt.emit("waits_for_room", {"reason": IN_FLIGHT})
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         run = attempt.run.run_id
         self._queue.push(run, turn)
@@ -51,6 +51,7 @@ class InFlight:
             elif turn in self._queue:
                 self._queue.remove(run, turn)
             raise
+        attempt.emit("has_room", {})
 
     def leave(self) -> None:
         """Let the next one in."""

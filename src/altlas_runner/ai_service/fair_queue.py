@@ -59,9 +59,10 @@ class FairQueue(Generic[T]):
             del self._lanes[run]
         self._length -= 1
 
-    def ahead(self, run: str) -> int:
-        """How many are served before the last item of this run, if nobody else comes."""
-        place = len(self._lanes[run]) - 1
+    def ahead(self, run: str, item: T) -> int:
+        """How many are served before this item of a run, if nobody else comes."""
+        lane = self._lanes[run]
+        place = len(lane) - 1 if lane[-1] is item else lane.index(item)
         turn = list(self._lanes).index(run)
         others = (
             min(len(lane), place + (1 if number < turn else 0))

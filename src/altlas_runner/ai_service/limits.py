@@ -121,11 +121,12 @@ class RateLimits:
             return self._tokens.take(ticket.tokens, now)
         if before is not None:
             before.wake = ticket.wake
+            ticket = before
         else:
             self._queue.push(ticket.run, ticket, first=was_called)
             self._waiting[key] = ticket
             self._queued_tokens += ticket.tokens
-        ahead = self._queue.ahead(ticket.run)
+        ahead = self._queue.ahead(ticket.run, ticket)
         mean_tokens = self._queued_tokens / len(self._queue)
         return max(self._room_at(ahead + 1, ahead * mean_tokens + ticket.tokens, now), now + _SHORTEST_WAIT_SECONDS)
 

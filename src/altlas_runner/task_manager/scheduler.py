@@ -17,7 +17,7 @@ from math import inf
 from typing import Any, Final
 
 from altlas_runner.errors import IllegalSignalError
-from altlas_runner.execution import DEADLINE_PASSED, Outcome
+from altlas_runner.execution import DEADLINE_PASSED
 from altlas_runner.retrying import decide_retry
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import Event
@@ -199,7 +199,8 @@ class Scheduler(Moves):
         self._slots.free += 1
         if self._slots.has_groups:
             self._slots.leave(task)
-        self._count_usage(outcome)
+        if self._spending is not None and outcome.usage is not None:
+            self._spending.add(outcome.usage)
         if outcome.ok:
             self._complete(task, outcome, now)
             return
@@ -240,17 +241,14 @@ class Scheduler(Moves):
 
     def _on_ended_while_stopping(self, signal: AttemptEnded, now: float) -> None:
         task, outcome = signal.task, signal.outcome
-        self._count_usage(outcome)
+        if self._spending is not None and outcome.usage is not None:
+            self._spending.add(outcome.usage)
         if outcome.ok and self._stop_reason[task][0] is TaskStatus.CANCELLED:
             # A complete answer that came while the task was being cancelled is kept: it was paid for.
             self._release_slot(task)
             self._complete(task, outcome, now)
         else:
             self._end_stopped(task, outcome, now)
-
-    def _count_usage(self, outcome: Outcome) -> None:
-        if self._spending is not None and outcome.usage is not None:
-            self._spending.add(outcome.usage)
 
     def _on_attempt_stopped(self, signal: AttemptStopped, now: float) -> None:
         self._end_stopped(signal.task, None, now)
