@@ -27,6 +27,7 @@ from altlas_runner.task_manager.signals import (
     AttemptStopped,
     Command,
     EndRun,
+    RoomAppeared,
     RunBegan,
     Signal,
     StopAttempt,
@@ -237,6 +238,13 @@ class Driver:
         ids, output = self._plan.ids, self._ledger.output
         return {ids[each]: output(each) for each in self._plan.dependencies[task]}
 
+    def wake(self, task: int) -> bool:
+        """Let a task that its executor held come again now; False when it will not come any more."""
+        if self._done.done() or not self.scheduler.is_coming(task):
+            return False
+        self.signal(RoomAppeared(task))
+        return True
+
     def emitter(self, task: int, number: int) -> Callable[[str, Mapping[str, Any]], None]:
         """What an attempt calls to tell how it is getting on."""
         return no_listener if self._tell is None else partial(self._emit, task, number)
@@ -296,6 +304,8 @@ _LOOKED_UP: dict[str, Callable[[Driver, int, int], Any]] = {
     "context": lambda driver, task, number: driver.outputs_for(task),
     "emit": Driver.emitter,
     "previous": Driver.attempts_before,
+    "alternative": lambda driver, task, number: driver.scheduler.alternative(task),
+    "wake": lambda driver, task, number: partial(driver.wake, task),
     "deadline": lambda driver, task, number: driver.scheduler.deadline_of(task),
 }
 
