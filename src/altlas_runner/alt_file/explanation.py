@@ -67,16 +67,13 @@ class _Names:
                 continue
             task_id, dependencies = _id_of(task), _dependencies_of(task)
             if dependencies:
-                depending.append(
-                    [name for name in dependencies if name != task_id] if task_id in dependencies else dependencies
-                )
-            if task_id is None:
-                continue
-            if task.get("dependencies") in (None, []):
+                itself = task_id in dependencies
+                depending.append([name for name in dependencies if name != task_id] if itself else dependencies)
+            elif task_id is not None and task.get("dependencies") in (None, []):
                 roots.append(task_id)
-            if self.first.setdefault(task_id, index) != index:
+            if task_id is None or self.first.setdefault(task_id, index) != index:
                 continue
-            if self.done.issuperset(dependencies):
+            if not dependencies or self.done.issuperset(dependencies):
                 self.done.add(task_id)
             else:
                 late.append((task_id, dependencies))
@@ -134,7 +131,7 @@ def _id_of(task: dict[str, Any]) -> str | None:
 
 def _dependencies_of(task: dict[str, Any]) -> list[str]:
     dependencies = task.get("dependencies")
-    return [name for name in dependencies if isinstance(name, str)] if isinstance(dependencies, list) else []
+    return [name for name in dependencies if type(name) is str] if type(dependencies) is list else []
 
 
 def _is_zero(value: Any) -> bool:
