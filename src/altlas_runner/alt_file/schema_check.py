@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, Found, found_at
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, found_at, json_pointer
 from altlas_runner.errors import AltIoError, AltSchemaError
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class SchemaCheck:
         """
         try:
             for error in self._validator.iter_errors(document):
-                yield found_at(tuple(error.absolute_path), "ALT305", f"against the schema: {_shortened(error.message)}")
+                message = f"against the schema: {_shortened(error.message)}"
+                help_text = f"mend this, or the rule {json_pointer(error.absolute_schema_path)} of the schema"
+                yield found_at(tuple(error.absolute_path), "ALT305", message, help=help_text)
         except Exception as error:  # as above; the validator meets such faults only where it gets to them
             raise _unusable(str(error) or type(error).__name__) from error
 
