@@ -5,13 +5,14 @@ Plain slotted dataclasses, because a run makes one for every task; pydantic read
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from altlas_runner.statuses import TaskStatus
 
-__all__ = ["Artifact", "ArtifactType", "Attempt", "TaskResult", "TaskStatus", "Usage"]
+__all__ = ["Artifact", "ArtifactType", "Attempt", "KeptArtifacts", "TaskResult", "TaskStatus", "Usage"]
 
 ArtifactType = Literal["file", "image", "text", "json", "log", "other"]
 
@@ -30,6 +31,11 @@ class Usage:
     output_tokens: int = 0
     cost: float | None = None
 
+    def plus(self, other: Usage) -> Usage:
+        """Both together; the cost is known only if both are."""
+        cost = None if self.cost is None or other.cost is None else self.cost + other.cost
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens, cost)
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -43,6 +49,8 @@ class Attempt:
         error_code: the typed reason, such as AI_UPSTREAM; None when it completed.
         error: the reason in words; None when it completed.
         wait_before_ms: milliseconds waited between the end of the attempt before and the start of this one.
+        model: which model was asked, where the executor has several to fall back on; else None.
+        service: where that model is, such as `api.example.com`.
     """
 
     number: int
@@ -52,6 +60,8 @@ class Attempt:
     error_code: str | None = None
     error: str | None = None
     wait_before_ms: int = 0
+    model: str | None = None
+    service: str | None = None
 
 
 @dataclass(slots=True)
@@ -79,6 +89,19 @@ class Artifact:
     metadata: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptArtifacts:
+    """What became of the artifacts that a task offered.
+
+    Attributes:
+        artifacts: those that are in the bundle now.
+        problems: in words, for each that is not, why; free of secrets.
+    """
+
+    artifacts: Sequence[Artifact]
+    problems: Sequence[str] = ()
+
+
 @dataclass(slots=True)
 class TaskResult:
     """The end of one task. Only `task_id` and `status` must be given; the rest has defaults.
@@ -91,8 +114,8 @@ class TaskResult:
         error_code: the typed reason when the task did not complete.
         execution_time_ms: milliseconds from the first start to the end, waits between attempts included.
         retry_count: attempts after the first.
-        artifacts: the files it produced, or None.
-        metadata: free object, or None.
+        artifacts: the files it produced that are in the bundle, or None when nobody looked for any.
+        metadata: free object, or None; `artifact_problems` says in words which artifacts were not kept and why.
         started_at: when the task first got a slot (UTC); None if it never did.
         completed_at: when it ended (UTC).
         attempts: every attempt, in order.

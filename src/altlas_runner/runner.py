@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
-from altlas_runner.ai_service import AiServiceClient
+from altlas_runner import log_records
+from altlas_runner.ai_service import AiServiceClient, CachedAnswers, PriceTable
 from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.config import RunnerConfig
@@ -22,7 +23,7 @@ from altlas_runner.event_loop import run_to_end
 from altlas_runner.execution import Executor
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor, secrets_in
-from altlas_runner.task_manager import Event, TaskManager
+from altlas_runner.task_manager import Event, TaskManager, new_run_id
 from altlas_runner.task_manager.events import without_secrets
 from altlas_runner.task_manager.handlers import (
     Handler,
@@ -86,7 +87,7 @@ class Runner:
 
     async def __aenter__(self) -> Self:
         if self._executor is None:
-            self._kept_client = await AiServiceClient(self.config.ai_service()).__aenter__()
+            self._kept_client = await self._client().__aenter__()
         return self
 
     async def __aexit__(
@@ -136,24 +137,34 @@ class Runner:
         redactor = Redactor({*service.secrets(), *secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs or {}))})
         if redactor:
             on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
+        run_id = new_run_id()
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
-            executor: Executor | None = self._executor or self._kept_client
-            if executor is None and len(handled_tasks(chosen.tasks, handlers)) < len(chosen.tasks):
-                executor = await stack.enter_async_context(AiServiceClient(service))
+            stack.enter_context(log_records.redacted(redactor))
+            executor, client = self._executor, self._kept_client
+            if executor is None and client is None and len(handled_tasks(chosen.tasks, handlers)) < len(chosen.tasks):
+                client = await stack.enter_async_context(self._client())
+            if executor is None and client is not None:
+                executor = client
+                if self.config.cache is not None:
+                    executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
             manager = TaskManager(
                 chosen,
                 executor,
                 self.config.max_concurrent_tasks,
                 handlers=handlers,
                 artifacts_dir=Path(stack.enter_context(_files_of_handlers())) if handlers else None,
+                artifact_store=generator.artifact_store(run_id, redactor=redactor),
                 on_event=on_event,
+                run_id=run_id,
                 seed=seed,
                 inputs=inputs,
                 schedule=self.config.schedule,
                 concurrency_groups=self.config.concurrency_groups,
                 run_deadline_seconds=self.config.run_deadline_seconds,
                 fail_fast=self.config.fail_fast,
+                max_cost=self.config.max_cost,
+                max_tokens_total=self.config.max_tokens_total,
             )
             generator.make_directory(manager.run_id)  # before anything is paid for
             self._running[manager.run_id] = manager
@@ -174,6 +185,12 @@ class Runner:
                 resolved=manager.resolved_tasks,
                 redactor=redactor,
             )
+
+    def _client(self) -> AiServiceClient:
+        prices = self.config.prices
+        return AiServiceClient(
+            self.config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices)
+        )
 
     def cancel(self, reason: str = "the run was cancelled") -> None:
         """Cancel every run of this runner; each still returns its LAST file, and its bundle is written."""

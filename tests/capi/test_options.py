@@ -42,7 +42,7 @@ def test_every_field_of_the_ai_service_is_known() -> None:
 
 def test_every_setting_of_the_runner_is_an_option_or_said_otherwise() -> None:
     """A new field of `RunnerConfig` becomes an option by itself."""
-    elsewhere = {"output_dir", "max_concurrent_tasks", "log_level", "local_model"}
+    elsewhere = {"output_dir", "max_concurrent_tasks", "log_level", "local_model", "tracing"}
     of_the_service = {name for name in RunnerConfig.model_fields if name.startswith("ai_")}
     assert set(RunnerConfig.model_fields) - elsewhere - of_the_service <= set(OPTION_NAMES)
 

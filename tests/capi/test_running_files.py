@@ -324,6 +324,16 @@ def test_the_outcome_of_a_host_decides_about_further_attempts(client: Client, tm
     assert host.unfreed == 0
 
 
+def test_content_that_a_host_hands_over_becomes_an_artifact_of_the_bundle(client: Client, tmp_path: Path) -> None:
+    drawing = {"name": "map.svg", "mime_type": "image/svg+xml", "content": "<svg/>"}
+    host = HostTasks(lambda attempt_json: json.dumps({"ok": True, "artifacts": [drawing]}).encode())
+    document = {"id": "drawn", "title": "D", "tasks": [{"id": "a", "description": "d"}]}
+    made = run_by_host(client, host, document, tmp_path, generate_graphs=False, compress_artifacts=False)
+    (artifact,) = made.get_all_artifacts()
+    assert artifact.mime_type == "image/svg+xml"
+    assert (tmp_path / made.id / artifact.path).read_text() == "<svg/>"
+
+
 def test_a_host_that_overruns_a_deadline_is_waited_for(client: Client, tmp_path: Path) -> None:
     """Its data must live until its last call has returned, so the function may not return before."""
     ended = threading.Event()

@@ -38,13 +38,13 @@ FAULTS = [
     ),
     Fault(
         "a resumed run stays as it is until something else happens",
-        "if self._slots.ready and self._run_state == GOING:",
-        "if self._slots.ready and self._run_state == GOING and type(signal) is not ResumeAsked:",
+        "if slots.ready and slots.free and self._run_state == GOING:",
+        "if slots.ready and slots.free and self._run_state == GOING and type(signal) is not ResumeAsked:",
     ),
     Fault(
         "a pause stops nothing",
-        "if self._slots.ready and self._run_state == GOING:",
-        "if self._slots.ready and self._run_state in (GOING, PAUSED):",
+        "slots.ready and slots.free and self._run_state == GOING:",
+        "slots.ready and slots.free and self._run_state in (GOING, PAUSED):",
     ),
     Fault(
         "a pause does not stop a slot from being handed over",
@@ -53,12 +53,12 @@ FAULTS = [
     ),
     Fault(
         "a slot is handed over while others are free for the tasks that became ready",
-        "if slots.free or not self._is_plain",
-        "if not self._is_plain",
+        "if slots.free or not self._hands_over",
+        "if not self._hands_over",
     ),
     Fault(
         "a slot is handed over past its group",
-        "if slots.free or not self._is_plain or",
+        "if slots.free or not self._hands_over or",
         "if slots.free or",
     ),
     Fault(
@@ -212,13 +212,13 @@ FAULTS = [
     # results
     Fault(
         "tokens are counted twice",
-        "total.input_tokens += usage.input_tokens",
-        "total.input_tokens += 2 * usage.input_tokens",
+        "before.plus(outcome.usage)",
+        "before.plus(outcome.usage).plus(outcome.usage)",
     ),
     Fault("the first attempt counts as a retry", "len(attempts) - 1 if attempts else 0", "len(attempts or ())"),
     Fault(
         "an attempt begins when the task first got a slot",
-        "if task in self.last_start:  # it failed before, or was held",
-        "if task in self.attempts:",
+        "task in self.last_start  # it failed before, or was held",
+        "task in self.attempts",
     ),
 ]

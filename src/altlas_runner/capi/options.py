@@ -18,7 +18,7 @@ from altlas_runner.errors import ConfigurationError
 
 __all__ = ["OPTION_NAMES", "RunOptions", "read_options"]
 
-_ELSEWHERE = {"output_dir", "max_concurrent_tasks", "log_level", "local_model"}
+_ELSEWHERE = {"output_dir", "max_concurrent_tasks", "log_level", "local_model", "tracing"}
 _OF_CONFIG = tuple(name for name in RunnerConfig.model_fields if name not in _ELSEWHERE and not name.startswith("ai_"))
 """Fields of `RunnerConfig` under their own names. The others are said otherwise, or do not concern a library."""
 
@@ -29,16 +29,16 @@ OPTION_NAMES = ("ai_service", "max_concurrency", "inputs", "seed", "only", "from
 class _HostConfig(RunnerConfig):
     """A `RunnerConfig` of which every field of the AI service can be given, not only those that it has itself."""
 
-    _service: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+    _of_host: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
     def __init__(self, service: Mapping[str, Any], **values: Any) -> None:
         super().__init__(**values)
-        self._service = service
+        self._of_host = service
         self.ai_service()
 
     def ai_service(self) -> AiServiceConfig:
         """What environment and file say, and over it what the host says."""
-        return AiServiceConfig(**{**dict(super().ai_service()), **self._service})
+        return AiServiceConfig(**{**dict(super().ai_service()), **self._of_host})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from altlas_runner.errors import ReferenceNotFoundError
 from altlas_runner.execution import Executor, Outcome, RunInfo, TaskAttempt, no_listener
 from altlas_runner.results import Attempt
 from altlas_runner.task_manager.events import Event, TaskProgress
+from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.plan import RunPlan
 from altlas_runner.task_manager.scheduler import NOBODY, Scheduler
@@ -26,6 +27,7 @@ from altlas_runner.task_manager.signals import (
     AttemptStopped,
     Command,
     EndRun,
+    RoomAppeared,
     RunBegan,
     Signal,
     StopAttempt,
@@ -68,6 +70,7 @@ class Driver:
         ledger: the scheduler's.
         executor: makes the attempts.
         substitution: gives each attempt its task, references resolved.
+        keeping: takes the artifacts of completed attempts.
         run_info: what attempts may know of the run.
         tell: called with the events of every step, in order; None when nobody listens.
         stop_grace_seconds: how long an attempt may take to stop when the run itself is cancelled.
@@ -80,6 +83,7 @@ class Driver:
         ledger: Ledger,
         executor: Executor,
         substitution: Substitution,
+        keeping: ArtifactKeeping,
         run_info: RunInfo,
         tell: Callable[[list[Event]], None] | None,
         stop_grace_seconds: float,
@@ -89,6 +93,7 @@ class Driver:
         self._ledger = ledger
         self._executor = executor
         self._substitution = substitution
+        self._keeping = keeping
         self.run_info = run_info
         self._tell = tell
         self._stop_grace_seconds = stop_grace_seconds
@@ -180,7 +185,7 @@ class Driver:
         tell, take_events = self._tell, self._ledger.take_events
         make_attempt, earlier = self._executor.attempt, self._ledger.attempts
         substitution, output = self._substitution, self._ledger.output
-        plain_task_of, filled_task = substitution.plain_task_of, substitution.task
+        plain_task_of, filled_task, keep = substitution.plain_task_of, substitution.task, self._keeping.keep
         hand_over, step, time = scheduler.hand_over, scheduler.step, self._loop.time
         while True:
             signal: Signal | None = None
@@ -197,6 +202,8 @@ class Driver:
                     outcome = await make_attempt(attempt)
                     if type(outcome) is not Outcome:
                         outcome = _no_outcome(outcome)
+                    elif outcome.artifacts or (type(outcome.output) is dict and "artifacts" in outcome.output):
+                        outcome = await keep(self._plan.ids[task], outcome)
                 except (Exception, asyncio.CancelledError) as error:
                     signal = self._signal_of(task, error)
                 if worker_of[task] is not worker:  # the attempt was abandoned, or nobody waits for it any more
@@ -230,6 +237,13 @@ class Driver:
         """The outputs of a task's direct dependencies, by id."""
         ids, output = self._plan.ids, self._ledger.output
         return {ids[each]: output(each) for each in self._plan.dependencies[task]}
+
+    def wake(self, task: int) -> bool:
+        """Let a task that its executor held come again now; False when it will not come any more."""
+        if self._done.done() or not self.scheduler.is_coming(task):
+            return False
+        self.signal(RoomAppeared(task))
+        return True
 
     def emitter(self, task: int, number: int) -> Callable[[str, Mapping[str, Any]], None]:
         """What an attempt calls to tell how it is getting on."""
@@ -290,6 +304,8 @@ _LOOKED_UP: dict[str, Callable[[Driver, int, int], Any]] = {
     "context": lambda driver, task, number: driver.outputs_for(task),
     "emit": Driver.emitter,
     "previous": Driver.attempts_before,
+    "alternative": lambda driver, task, number: driver.scheduler.alternative(task),
+    "wake": lambda driver, task, number: partial(driver.wake, task),
     "deadline": lambda driver, task, number: driver.scheduler.deadline_of(task),
 }
 

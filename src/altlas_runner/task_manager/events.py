@@ -113,7 +113,7 @@ class RunFinished(NamedTuple):
     """Every task is terminal. `completed` of `task_count` tasks completed.
 
     Attributes:
-        reason: what ended the run early (CANCELLED, RUN_DEADLINE, FAIL_FAST), or None.
+        reason: what ended the run early (CANCELLED, RUN_DEADLINE, FAIL_FAST, BUDGET_EXCEEDED), or None.
     """
 
     at: datetime

@@ -6,7 +6,7 @@ of the wall clock changes no duration and no order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from math import inf
@@ -14,7 +14,7 @@ from typing import Any
 
 from altlas_runner.collector import collector_paused
 from altlas_runner.execution import Outcome
-from altlas_runner.results import Attempt, TaskResult, Usage
+from altlas_runner.results import Artifact, Attempt, TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import (
     AttemptFailed,
@@ -162,9 +162,19 @@ class Ledger:
 
     def complete(self, task: int, outcome: Outcome, now: float) -> None:
         """The attempt that began last completed its task."""
-        if task in self.last_start:  # it failed before, or was held
-            self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
-            self.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
+        kept = outcome.kept
+        if (
+            task in self.last_start  # it failed before, or was held
+            or kept is not None
+            or outcome.model is not None
+            or outcome.metadata is not None
+        ):
+            self.note_end(task, TaskStatus.COMPLETED, None, None, outcome, now)
+            problems = {"artifact_problems": list(kept.problems)} if kept and kept.problems else {}
+            metadata = {**(outcome.metadata or {}), **problems} or None
+            self.finish(
+                task, _COMPLETED, None, None, now, outcome.output, metadata, list(kept.artifacts) if kept else None
+            )
             return
         self._first_outcome[task] = outcome
         self._first_end[task] = now
@@ -210,17 +220,30 @@ class Ledger:
         return result
 
     def note_end(
-        self, task: int, status: TaskStatus, code: str | None, text: str | None, usage: Usage | None, now: float
+        self, task: int, status: TaskStatus, code: str | None, text: str | None, outcome: Outcome | None, now: float
     ) -> list[Attempt]:
-        """The attempt that began last has ended; returns all attempts of the task so far, this one last."""
+        """The attempt that began last has ended; returns all attempts of the task so far, this one last.
+
+        Args:
+            task: whose attempt it was.
+            status: how it ended.
+            code: the typed reason, or None.
+            text: the reason in words, or None.
+            outcome: what the executor said; None when it was stopped.
+            now: the current instant.
+        """
         attempts = self.attempts.get(task)
         if attempts is None:
             attempts = self.attempts[task] = []
         start = self.wall(self.last_start.get(task, self.first_start[task]))
         waited = round((start - attempts[-1].ended_at).total_seconds() * 1000) if attempts else 0
-        attempts.append(Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited))
-        if usage is not None:
-            self._add_usage(task, usage)
+        attempt = Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited)
+        attempts.append(attempt)
+        if outcome is not None:
+            attempt.model, attempt.service = outcome.model, outcome.service
+            if outcome.usage is not None:
+                before = self._usage.get(task)
+                self._usage[task] = outcome.usage if before is None else before.plus(outcome.usage)
         if self.observed and status is not TaskStatus.COMPLETED:
             ended = attempts[-1].ended_at
             self._events.append(AttemptFailed(ended, self._ids[task], len(attempts), code or "", text or ""))
@@ -234,7 +257,8 @@ class Ledger:
         text: str | None,
         now: float,
         output: Any = None,
-        metadata: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        artifacts: list[Artifact] | None = None,
     ) -> None:
         """Make the task's result."""
         attempts = self.attempts.get(task)
@@ -247,8 +271,8 @@ class Ledger:
             code,
             0 if first == NEVER else round((now - first) * 1000),
             len(attempts) - 1 if attempts else 0,
-            None,
-            metadata,
+            artifacts,
+            None if metadata is None else dict(metadata),
             None if first == NEVER else self.wall(first),
             self.wall(now),
             attempts or [],
@@ -258,12 +282,3 @@ class Ledger:
         self.unfinished -= 1
         if self.observed:
             self._events.append(TaskFinished(self.wall(now), result.task_id, result))
-
-    def _add_usage(self, task: int, usage: Usage) -> None:
-        total = self._usage.get(task)
-        if total is None:
-            self._usage[task] = Usage(usage.input_tokens, usage.output_tokens, usage.cost)
-            return
-        total.input_tokens += usage.input_tokens
-        total.output_tokens += usage.output_tokens
-        total.cost = None if total.cost is None or usage.cost is None else total.cost + usage.cost

@@ -13,17 +13,19 @@ from uuid import uuid4
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
 from altlas_runner.errors import AltValidationError, ConfigurationError
-from altlas_runner.execution import Executor, RetryingExecutor, RunInfo
+from altlas_runner.execution import ArtifactStore, Executor, RetryingExecutor, RunInfo
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.driver import Driver
 from altlas_runner.task_manager.handlers import HandlerExecutor, HandlerSource, collect_handlers
+from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.observing import Observer, Observers
 from altlas_runner.task_manager.plan import Schedule, plan_run
 from altlas_runner.task_manager.scheduler import Scheduler
 from altlas_runner.task_manager.signals import CancelAsked, CancelTaskAsked, PauseAsked, ResumeAsked, Signal
+from altlas_runner.task_manager.spending import Spending
 from altlas_runner.task_manager.substitution import Substitution
 
 __all__ = ["TaskManager", "new_run_id"]
@@ -47,6 +49,9 @@ class TaskManager:
         handlers: functions by the `parameters.task_type` of the tasks they do, or a list of those that `@handler`
             named. All other tasks go to the executor.
         artifacts_dir: where handlers put files, in a directory for each task; None takes a new temporary directory.
+        artifact_store: keeps the artifacts of tasks as these complete, such as
+            `LastFileGenerator.artifact_store(run_id)`; without one, what handlers and executors give away beside their
+            outputs is not kept, and the results say so.
         on_event: called with every event, in order, on the event loop's thread: one observer or several. One that
             raises, or is slow (`Observers` says when), is removed and logged, and the run goes on.
         run_id: the id of the run; None makes a new one.
@@ -60,6 +65,9 @@ class TaskManager:
         run_deadline_seconds: how long the run may take; what has not ended by then is cancelled (RUN_DEADLINE).
         fail_fast: whether the first task that fails, or passes its deadline, ends the run: what it stops is cancelled
             (FAIL_FAST).
+        max_cost: what the run may cost, in the currency of the price table; None is no limit. Looked at before each
+            attempt; when it is used up, what has not ended by then is cancelled (BUDGET_EXCEEDED).
+        max_tokens_total: the same for tokens, sent and received together.
 
     Raises:
         AltValidationError: the file has errors, or refers to an input that is not given.
@@ -79,6 +87,7 @@ class TaskManager:
         *,
         handlers: HandlerSource | None = None,
         artifacts_dir: Path | None = None,
+        artifact_store: ArtifactStore | None = None,
         on_event: Observer | Sequence[Observer] | None = None,
         run_id: str | None = None,
         seed: int | None = None,
@@ -88,11 +97,16 @@ class TaskManager:
         concurrency_groups: Mapping[str, int] | None = None,
         run_deadline_seconds: float | None = None,
         fail_fast: bool = False,
+        max_cost: float | None = None,
+        max_tokens_total: int | None = None,
     ) -> None:
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError(f"max_concurrency must be 1 or more, not {max_concurrency}")
         if run_deadline_seconds is not None and not run_deadline_seconds > 0:
             raise ConfigurationError(f"the run's deadline must be more than 0 s, not {run_deadline_seconds}")
+        for name, limit in (("max_cost", max_cost), ("max_tokens_total", max_tokens_total)):
+            if limit is not None and not limit > 0:
+                raise ConfigurationError(f"{name} must be more than 0, not {limit}")
         inputs = inputs or {}
         diagnostics = validate_alt_file(alt_file, inputs)
         if any(diagnostic.severity == "error" for diagnostic in diagnostics):
@@ -102,6 +116,7 @@ class TaskManager:
         if executor is None or self._handlers.handled:
             executor = self._handlers
         self._executor = executor
+        self._keeping = ArtifactKeeping(artifact_store, self._handlers.files_of)
         self._max_concurrency = max_concurrency or os.cpu_count() or 1
         self._observers = Observers(on_event)
         policy = executor.retry_policy if isinstance(executor, RetryingExecutor) else RetryPolicy()
@@ -121,6 +136,8 @@ class TaskManager:
         self._run_info = RunInfo(self.run_id, alt_file.mode.value, alt_file.persona, alt_file.metadata or {})
         self._run_deadline_seconds = run_deadline_seconds
         self._fail_fast = fail_fast
+        limited = max_cost is not None or max_tokens_total is not None
+        self._spending = Spending(max_cost, max_tokens_total) if limited else None
         self._early: list[Signal] = []
         self._scheduler: Scheduler | None = None
         self._driver: Driver | None = None
@@ -184,6 +201,7 @@ class TaskManager:
             stop_grace_seconds=self._stop_grace_seconds,
             run_deadline_seconds=self._run_deadline_seconds,
             fail_fast=self._fail_fast,
+            spending=self._spending,
         )
         self._driver = Driver(
             self._plan,
@@ -191,6 +209,7 @@ class TaskManager:
             ledger,
             self._executor,
             self._substitution,
+            self._keeping,
             self._run_info,
             self._observers.tell if observed else None,
             self._stop_grace_seconds,

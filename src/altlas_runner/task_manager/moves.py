@@ -6,12 +6,12 @@ A move asks nobody and checks nothing: which one answers a signal in which state
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from heapq import heappop, heappush
 from math import inf
 from random import Random
 
 from altlas_runner.execution import DEADLINE_PASSED, Outcome
-from altlas_runner.results import Usage
 from altlas_runner.retrying import LONGEST_SECONDS, RetryPolicy
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.deadlines import Deadlines
@@ -19,6 +19,7 @@ from altlas_runner.task_manager.ledger import NEVER, Ledger
 from altlas_runner.task_manager.plan import RunPlan
 from altlas_runner.task_manager.signals import CancelTaskAsked, Command, StopAttempt, WakeAt
 from altlas_runner.task_manager.slots import Slots
+from altlas_runner.task_manager.spending import Spending
 from altlas_runner.task_manager.states import BLOCKED, ENDED, ENDING, NEW, READY, RUNNING, STOPPING, WAITING
 
 __all__ = ["DEADLINE", "GRACE_OVER", "RUN_DEADLINE", "WAIT_OVER", "Moves"]
@@ -39,6 +40,8 @@ class Moves:
         stop_grace_seconds: how long a stopped attempt may take to end before it is abandoned.
         run_deadline_seconds: how long the run may take; what has not ended by then is cancelled (RUN_DEADLINE).
         fail_fast: whether the first task that fails ends the run: what it stops is cancelled (FAIL_FAST).
+        spending: what the run may spend; when that is used up no further attempt starts and the run ends: what has not
+            ended by then is cancelled (BUDGET_EXCEEDED). None without a limit.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Moves:
         stop_grace_seconds: float = 5.0,
         run_deadline_seconds: float | None = None,
         fail_fast: bool = False,
+        spending: Spending | None = None,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
@@ -59,10 +63,12 @@ class Moves:
         self._dependents, self._order, self._by_order = plan.dependents, plan.order, plan.by_order  # looked at often
         self._slots = Slots(plan, max_concurrency)
         self._policy = policy
+        self._policy_of_handlers = replace(policy, budgets=())
         self._random = random
         self._stop_grace = stop_grace_seconds
         self._run_deadline = run_deadline_seconds
         self._fail_fast = fail_fast
+        self._spending = spending
         self._run_state = NEW
         self._ended_by: str | None = None
         self._pause_asked = False
@@ -72,9 +78,12 @@ class Moves:
         self._missing = list(map(len, plan.dependencies))
         self._deadline_queue_of = Deadlines(plan.timeouts).queue_of
         self._is_plain = not self._slots.has_groups and 0 not in plan.timeouts  # a slot is all that a ready task needs
+        self._hands_over = self._is_plain and spending is None  # so nothing stands between a slot and the next task
         self._timers: list[tuple[float, int, int]] = []  # heap of (instant, kind, task)
         self._wake_at = inf  # the instant of the last WakeAt that has not come
         self._wait_until: dict[int, float] = {}
+        self._held: set[int] = set()  # tasks that wait for room at their executor
+        self._alternative: dict[int, tuple[int, int]] = {}  # by task: which one, and how many attempts came before it
         self._stop_reason: dict[int, tuple[TaskStatus, str, str]] = {}
         self._starts: list[int] = []
         self.commands: list[Command] = []
@@ -136,6 +145,7 @@ class Moves:
             text = f"{reason}: there is no room for it before its deadline of {self._plan.timeouts[task]:g} s"
             self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, text, now)
         else:
+            self._held.add(task)
             self._wait(task, min(max(now, not_before), now + LONGEST_SECONDS), reason, now)
 
     def _wait(self, task: int, until: float, reason: str, now: float) -> None:
@@ -178,11 +188,11 @@ class Moves:
         if self._fail_fast and status is not TaskStatus.CANCELLED:
             self._end_run("FAIL_FAST", f'stopped because "{self._plan.ids[task]}" did not complete ({code})', now)
 
-    def _end_stopped(self, task: int, usage: Usage | None, now: float, remark: str = "") -> None:
+    def _end_stopped(self, task: int, outcome: Outcome | None, now: float, remark: str = "") -> None:
         """End a task whose attempt was told to stop, with the reason given then."""
         status, code, text = self._stop_reason[task]
         self._release_slot(task)
-        self._ledger.note_end(task, status, code, text + remark, usage, now)
+        self._ledger.note_end(task, status, code, text + remark, outcome, now)
         self._end(task, status, code, text + remark, now)
 
     def _skip_dependents(self, root: int, status: TaskStatus, code: str, now: float) -> None:

@@ -33,6 +33,7 @@ class RunPlan:
         by_order: the task at each place (the inverse of `order`).
         group_of: for each task the number of its concurrency group, or -1.
         group_limits: for each group how many of its tasks may run at one time.
+        handled: the tasks that have a handler; the executor's alternatives and retry budgets are not for them.
     """
 
     ids: Sequence[str]
@@ -44,6 +45,7 @@ class RunPlan:
     by_order: Sequence[int]
     group_of: Sequence[int] = ()
     group_limits: Sequence[int] = ()
+    handled: Container[int] = ()
 
 
 def plan_run(
@@ -91,6 +93,7 @@ def plan_run(
         by_order=by_order,
         group_of=_group_numbers(tasks, limits),
         group_limits=list(limits.values()),
+        handled=frozenset(index for index, task in enumerate(tasks) if task.id in handled),
     )
 
 

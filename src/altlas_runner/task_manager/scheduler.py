@@ -32,6 +32,7 @@ from altlas_runner.task_manager.signals import (
     EndRun,
     PauseAsked,
     ResumeAsked,
+    RoomAppeared,
     RunBegan,
     Signal,
     Tick,
@@ -73,6 +74,8 @@ class Scheduler(Moves):
         stop_grace_seconds: how long a stopped attempt may take to end before it is abandoned.
         run_deadline_seconds: how long the run may take; what has not ended by then is cancelled (RUN_DEADLINE).
         fail_fast: whether the first task that fails ends the run: what it stops is cancelled (FAIL_FAST).
+        spending: what the run may spend; when that is used up no further attempt starts and the run ends: what has not
+            ended by then is cancelled (BUDGET_EXCEEDED). None without a limit.
     """
 
     def step(self, signal: Signal, now: float) -> tuple[list[int], list[Command], list[Event]]:
@@ -95,8 +98,12 @@ class Scheduler(Moves):
         if move is None:
             raise self._illegal(signal)
         move(self, signal, now)
-        if self._slots.ready and self._run_state == GOING:
-            self._fill_slots(now)
+        slots = self._slots
+        if slots.ready and slots.free and self._run_state == GOING:
+            if self._spending is not None and (reason := self._spending.used_up()):
+                self._end_run("BUDGET_EXCEEDED", reason, now)
+            else:
+                self._fill_slots(now)
         self._end_if_all_ended(now)
         return starts, *self.more()
 
@@ -109,7 +116,7 @@ class Scheduler(Moves):
             The task that takes over the slot, or NOBODY; None when this is another case, for `step`.
         """
         slots = self._slots
-        if slots.free or not self._is_plain or self._run_state != GOING:
+        if slots.free or not self._hands_over or self._run_state != GOING:
             return None
         if self._observed:
             self._ledger.step_at = self._ledger.wall(now)
@@ -136,6 +143,14 @@ class Scheduler(Moves):
             self._run_state = OVER
             self.commands.append(EndRun())
             self._ledger.note_run_end(self._ended_by, now)
+
+    def alternative(self, task: int) -> int:
+        """Which alternative of the executor the next attempt of this task asks."""
+        return self._alternative.get(task, (0, 0))[0]
+
+    def is_coming(self, task: int) -> bool:
+        """Whether a task that its executor held will ask again: it waits for room, or is on its way."""
+        return self._run_state < ENDING and self._states[task] not in (STOPPING, ENDED)
 
     @property
     def statuses(self) -> list[TaskStatus]:
@@ -173,6 +188,7 @@ class Scheduler(Moves):
             state = self._states[task]
             if kind == WAIT_OVER:
                 if state == WAITING and self._wait_until[task] == instant:
+                    self._held.discard(task)
                     self._make_ready(task, now)
             elif kind == DEADLINE:
                 if state == RUNNING:
@@ -219,6 +235,8 @@ class Scheduler(Moves):
         self._slots.free += 1
         if self._slots.has_groups:
             self._slots.leave(task)
+        if self._spending is not None and outcome.usage is not None:
+            self._spending.add(outcome.usage)
         if outcome.ok:
             self._complete(task, outcome, now)
             return
@@ -228,21 +246,25 @@ class Scheduler(Moves):
             self._hold(task, outcome.not_before, code, now)
             return
         if code == DEADLINE_PASSED:  # the executor watched the same deadline and was quicker
-            self._ledger.note_end(task, TaskStatus.TIMEOUT, code, text, outcome.usage, now)
+            self._ledger.note_end(task, TaskStatus.TIMEOUT, code, text, outcome, now)
             self._end(task, TaskStatus.TIMEOUT, code, text, now)
             return
-        attempts = self._ledger.note_end(task, TaskStatus.FAILED, code, text, outcome.usage, now)
+        attempts = self._ledger.note_end(task, TaskStatus.FAILED, code, text, outcome, now)
+        alternative, before = self._alternative.get(task, (0, 0))
         decision = decide_retry(
-            self._policy,
+            self._policy_of_handlers if task in self._plan.handled else self._policy,
             max_retries=self._plan.max_retries[task],
-            failed_codes=[attempt.error_code for attempt in attempts],
+            failed_codes=[attempt.error_code for attempt in attempts[before:]],
             retry=outcome.retry,
             retry_after=outcome.retry_after,
             now=now,
             deadline=self.deadline_of(task),
             random=self._random,
+            alternative=alternative,
         )
-        if decision.verdict == "retry":
+        if decision.goes_on:
+            if decision.alternative != alternative:
+                self._alternative[task] = (decision.alternative, len(attempts))
             self._wait(task, now + decision.wait_seconds, code, now)
         elif decision.verdict == "past_deadline":
             text = (
@@ -251,19 +273,26 @@ class Scheduler(Moves):
             )
             self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, text, now)
         else:
-            self._end(task, TaskStatus.FAILED, code, text, now)
+            self._end(task, TaskStatus.FAILED, code, text + decision.remark, now)
 
     def _on_ended_while_stopping(self, signal: AttemptEnded, now: float) -> None:
         task, outcome = signal.task, signal.outcome
+        if self._spending is not None and outcome.usage is not None:
+            self._spending.add(outcome.usage)
         if outcome.ok and self._stop_reason[task][0] is TaskStatus.CANCELLED:
             # A complete answer that came while the task was being cancelled is kept: it was paid for.
             self._release_slot(task)
             self._complete(task, outcome, now)
         else:
-            self._end_stopped(task, outcome.usage, now)
+            self._end_stopped(task, outcome, now)
 
     def _on_attempt_stopped(self, signal: AttemptStopped, now: float) -> None:
         self._end_stopped(signal.task, None, now)
+
+    def _on_room_appeared(self, signal: RoomAppeared, now: float) -> None:
+        if signal.task in self._held:
+            self._held.discard(signal.task)
+            self._make_ready(signal.task, now)
 
     def _on_cancel_task_asked(self, signal: CancelTaskAsked, now: float) -> None:
         if self._run_state == NEW:
@@ -287,6 +316,7 @@ _TASK_MOVES: Final[dict[type, tuple[_Move | None, ...]]] = {
     #                 blocked, ready, running, waiting, stopping, ended
     AttemptEnded: (None, None, _S._on_attempt_ended, None, _S._on_ended_while_stopping, None),
     AttemptStopped: (None, None, None, None, _S._on_attempt_stopped, None),
+    RoomAppeared: (None, _S._ignore, _S._ignore, _S._on_room_appeared, _S._ignore, _S._ignore),
     CancelTaskAsked: (*[_S._on_cancel_task_asked] * 4, _S._ignore, _S._ignore),
 }
 _RUN_MOVES: Final[dict[type, tuple[_Move | None, ...]]] = {
