@@ -8,6 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from altlas_runner.last_file.report.details import CHUNK, detail_chunks
+from altlas_runner.last_file.report.packing import packed
+from altlas_runner.last_file.report.run_record import RunRecord
 from altlas_runner.last_file.report.view import view_of
 from altlas_runner.last_file.visible_text import visible
 
@@ -16,29 +19,65 @@ if TYPE_CHECKING:
 
     from altlas_runner.last_file.models import LastFile
 
-__all__ = ["render_report"]
+__all__ = ["SCRIPTS", "render_report"]
+
+SCRIPTS = (
+    "elements",
+    "text",
+    "packed",
+    "tasks",
+    "choice",
+    "scrolling",
+    "table",
+    "painting",
+    "timeline",
+    "json_colours",
+    "drawer",
+    "downloads",
+    "page",
+)
+"""The scripts of the page in the order in which they are put together; a later one may use an earlier one."""
+
+_DETAIL_BUDGET = 380_000
+_DETAIL_BUDGET_OF_A_TASK = 135
 
 
 def render_report(last_file: LastFile) -> str:
     """The report of a run as an HTML page.
 
-    It needs no other file, no network and no script, and says in its content security policy that it may use none.
-    Outputs of more than 20,000 characters are shortened and say so.
+    It needs no other file and no network, and says so in its content security policy, which lets its own style sheet
+    and script work and nothing else. Without scripts it still shows verdict, numbers, failures, graph and details.
+    Long outputs are shortened and say where all of them is.
 
     Args:
         last_file: the only source: the same LAST file gives the same page, byte for byte.
     """
     from markupsafe import Markup
 
-    style = _package_text("style.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    view = view_of(last_file)
+    style, script = _package_text("style.css"), _script()
+    record = RunRecord(last_file)
+    view = view_of(record)
+    budget = _DETAIL_BUDGET + _DETAIL_BUDGET_OF_A_TASK * len(record)
     return _template().render(
         view=view,
         svg=Markup(view.svg) if view.svg else None,  # noqa: S704 - the SVG escapes every text itself
         style=Markup(style),  # noqa: S704 - a file of this package
-        style_hash=f"sha256-{digest}",
+        script=Markup(script),  # noqa: S704 - files of this package
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        index=Markup(packed({**view.index, "chunk": CHUNK})),  # noqa: S704 - base64
+        details=[Markup(chunk) for chunk in detail_chunks(record, budget=budget)],  # noqa: S704 - base64
     )
+
+
+@cache
+def _script() -> str:
+    parts = [_package_text(f"script/{name}.js") for name in SCRIPTS]
+    return "\n".join(['"use strict";', "(() => {", *parts, "})();"])
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _finalize(value: Any) -> Any:
@@ -56,5 +95,6 @@ def _template() -> Template:
     return environment.from_string(_package_text("template.html"))
 
 
+@cache
 def _package_text(name: str) -> str:
     return files("altlas_runner.last_file.report").joinpath(name).read_text(encoding="utf-8")
