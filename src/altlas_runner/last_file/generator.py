@@ -131,7 +131,7 @@ class LastFileGenerator:
         """The graph's files by name; tells the LAST file of the picture, or why there is none."""
         text = dot_text(last_file)
         files = {f"{last_file.id}.dot": text.encode()}
-        png, warning = render_png(text, task_count=len(last_file.task_results))
+        png, warning = render_png(dot_text(last_file, for_picture=True))
         if png is not None:
             last_file.execution_graph_path = f"{last_file.id}.png"
             files[last_file.execution_graph_path] = png

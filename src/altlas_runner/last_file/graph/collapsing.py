@@ -46,7 +46,7 @@ def collapse(graph: RunGraph) -> CollapsedGraph:
     """Collapse a graph by kind and layer, so that at most 120 groups remain.
 
     The commonest kinds keep their names and the others become one; of more than 20 layers neighbours are put together.
-    Dependencies inside one such band are left out.
+    Dependencies of two groups on each other, which one such band may have, are left out.
     """
     layers = layers_of(graph)
     per_band = max(layers, default=0) // _MAX_LAYERS + 1
@@ -61,10 +61,8 @@ def collapse(graph: RunGraph) -> CollapsedGraph:
     edges: list[dict[int, None]] = [{} for _ in first]
     for task, (group, status) in enumerate(zip(group_of, graph.statuses, strict=True)):
         counts[group][status] += 1
-        band = keys[task][0]
         for dependency in graph.dependencies[task]:
-            if keys[dependency][0] < band:
-                edges[group][group_of[dependency]] = None
+            edges[group][group_of[dependency]] = None
     names = [
         f"{shortened(_name(kind), _KIND_LENGTH)} \N{MULTIPLICATION SIGN}{counts[group].total():,}"
         for (_, kind), group in first.items()
@@ -73,7 +71,7 @@ def collapse(graph: RunGraph) -> CollapsedGraph:
         RunGraph(
             names,
             [next(status for status in _WORST_FIRST if count[status]) for count in counts],
-            [list(found) for found in edges],
+            [[g for g in found if group not in edges[g]] for group, found in enumerate(edges)],
             [kind or "" for _, kind in first],
         ),
         [", ".join(f"{count[status]:,} {status}" for status in _WORST_FIRST if count[status]) for count in counts],

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from altlas_runner.alt_file import TaskGraph
-from altlas_runner.last_file.task_notes import read_task_notes
+from altlas_runner.last_file.task_notes import TaskNote, read_task_notes
 from altlas_runner.statuses import TaskStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from altlas_runner.alt_file import AltFile
     from altlas_runner.last_file.models import LastFile
 
-__all__ = ["RunGraph"]
+__all__ = ["RunGraph", "notes_by_id"]
+
+
+def notes_by_id(last_file: LastFile) -> dict[str, TaskNote]:
+    """What the LAST file notes of its tasks, by task id."""
+    return {note.task_id: note for note in read_task_notes(last_file.metadata)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,14 @@ class RunGraph:
     kinds: list[str]
 
     @classmethod
-    def from_last_file(cls, last_file: LastFile) -> RunGraph:
-        """The graph of a LAST file; works for any file that could be read, also for one that nobody sane wrote."""
-        notes = {note.task_id: note for note in read_task_notes(last_file.metadata)}
+    def from_last_file(cls, last_file: LastFile, notes: Mapping[str, TaskNote] | None = None) -> RunGraph:
+        """The graph of a LAST file; works for any file that could be read, also for one that nobody sane wrote.
+
+        Args:
+            last_file: of the run.
+            notes: of its tasks by id, when they have been read already.
+        """
+        notes = notes_by_id(last_file) if notes is None else notes
         status_of = {result.task_id: result.status for result in last_file.task_results}
         task_ids = list(dict.fromkeys([*notes, *status_of]))
         index_of = {task_id: index for index, task_id in enumerate(task_ids)}

@@ -27,6 +27,7 @@ _LAYER_GAP_DOWN, _LAYER_GAP_RIGHT = 40, 56
 _LAYER_GAP_MAX = 220
 _SLOPE = 0.05  # the longer the layers, the more room their lines need between them
 _MARGIN = 8
+_MAX_SYMBOLS = 300  # more of them make a page slow to open; colour, frame and words say the status all the same
 _LABEL_COLUMNS, _CAPTION_COLUMNS = 19, 24
 _Point = tuple[float, float]
 
@@ -98,6 +99,7 @@ class _Drawing:
     def __init__(self, graph: RunGraph, marked: Set[int]) -> None:
         self._graph = graph
         self._marked = marked
+        self._with_symbols = len(graph.task_ids) <= _MAX_SYMBOLS
         layers = layers_of(graph)
         widest = max(Counter(layers).values())
         self._downwards = widest * (_WIDTH + _GAP) <= (max(layers) + 1) * (_WIDTH + _LAYER_GAP_RIGHT)
@@ -118,12 +120,13 @@ class _Drawing:
         task_id, status = visible(self._graph.task_ids[task]), self._graph.statuses[task]
         x, y = self._point(self._layout.layer[task] * self._pitch + self._depth / 2, self._layout.across[task])
         left, top = x - _WIDTH / 2, y - _HEIGHT / 2
+        name = _cut(task_id, _LABEL_COLUMNS)
+        title = "" if name == task_id else f"<title>{escape(task_id)}: {status}</title>"
+        symbol = f'<use href="#i-{status}" x="10" y="8" width="14" height="14"/>' if self._with_symbols else ""
         content = (
-            f"<title>{escape(task_id)}: {status}</title>"
-            f'<rect width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>'
-            f'<use href="#i-{status}" x="10" y="8" width="14" height="14"/>'
-            f'<text class="name" x="30" y="20">{escape(_cut(task_id, _LABEL_COLUMNS))}</text>'
-            f'<text class="caption" x="30" y="36">{escape(_cut(visible(caption), _CAPTION_COLUMNS))}</text>'
+            f'{title}<rect width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>{symbol}'
+            f'<text x="{30 if symbol else 12}" y="20">{escape(name)}</text>'
+            f'<text class="caption" x="{30 if symbol else 12}" y="36">{escape(_cut(visible(caption), _CAPTION_COLUMNS))}</text>'
         )
         if link is not None:
             content = f'<a href="{escape(link)}">{content}</a>'

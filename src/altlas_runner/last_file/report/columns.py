@@ -45,7 +45,7 @@ def index_of(
     tags, tagged = _tags(record)
     usages = [None if result is None else result.usage for result in record.results]
     codes = {
-        task: shortened(result.error_code, _TAG_LENGTH)
+        task: result.error_code[:_TAG_LENGTH]
         for task, result in enumerate(record.results)
         if result is not None and result.error_code
     }
@@ -77,14 +77,16 @@ def index_of(
 
 def _tags(record: RunRecord) -> tuple[list[str], dict[int, list[int]]]:
     """The tags by name, and of each task that has any their indices; beyond 500 different ones they are left out."""
+    names: dict[str, str] = {}
     index: dict[str, int] = {}
     tagged: dict[int, list[int]] = {}
     for task, note in enumerate(record.notes):
         found = []
         for tag in note.tags:
-            name = shortened(tag, _TAG_LENGTH)
-            if name in index or len(index) < _MAX_TAGS:
-                found.append(index.setdefault(name, len(index)))
+            if tag not in names:
+                names[tag] = shortened(tag, _TAG_LENGTH)
+            if names[tag] in index or len(index) < _MAX_TAGS:
+                found.append(index.setdefault(names[tag], len(index)))
         if found:
             tagged[task] = found
     return list(index), tagged

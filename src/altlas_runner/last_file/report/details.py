@@ -28,7 +28,17 @@ FULL = 20_000
 
 _LISTED = 50
 _FACTS, _FACT_LENGTH = 12, 80
-_LADDER = ((FULL, FULL), (FULL, 4_000), (FULL, 1_000), (8_000, 400), (2_000, 150), (500, 60))
+# Limits for notable tasks and for others, tried in this order until everything fits.
+_LADDER = (
+    (FULL, FULL),
+    (FULL, 4_000),
+    (FULL, 1_000),
+    (FULL, 400),
+    (FULL, 150),
+    (8_000, 150),
+    (2_000, 100),
+    (500, 60),
+)
 _SAMPLES = 6
 _IMAGE_BYTES = 64_000
 _DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/]+={0,2})")
@@ -86,7 +96,7 @@ def detail_of(record: RunRecord, task: int, limit: int) -> dict[str, Any]:
         if len(note.dependencies) != len(detail["dependencies"]):
             detail["more_dependencies"] = len(note.dependencies) - len(detail["dependencies"])
     if note.tags:
-        detail["tags"] = [shortened(tag, ID_LENGTH) for tag in note.tags[:_LISTED]]
+        detail["tags"] = [_cut(tag, ID_LENGTH) for tag in note.tags[:_LISTED]]
     if note.parameters:
         detail["parameters"] = excerpt_of(note.parameters, limit, f"{place}/parameters")
     if task in record.causes:
@@ -102,14 +112,14 @@ def detail_of(record: RunRecord, task: int, limit: int) -> dict[str, Any]:
 
 def _add_result(detail: dict[str, Any], result: TaskResult, place: str, limit: int) -> None:
     if result.error_code:
-        detail["code"] = shortened(result.error_code, ID_LENGTH)
+        detail["code"] = _cut(result.error_code, ID_LENGTH)
     if result.error:
         detail["error"] = excerpt_of(result.error, limit, f"{place}/error")
     if result.output is not None or result.status is TaskStatus.COMPLETED:
         detail.update(_output(result.output, f"{place}/output", limit))
     if len(result.attempts) > 1 or any(a.status is not TaskStatus.COMPLETED for a in result.attempts):
         detail["reasons"] = [
-            [shortened(a.error_code or "", ID_LENGTH), shortened(a.error or "", 4 * ID_LENGTH), a.wait_before_ms]
+            [_cut(a.error_code or "", ID_LENGTH), _cut(a.error or "", 4 * ID_LENGTH), a.wait_before_ms]
             for a in result.attempts
         ]
     if result.usage is not None:
@@ -166,10 +176,14 @@ def _offered_image(offer: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def _artifact(artifact: Artifact) -> list[Any]:
     return [
-        shortened(artifact.path, 4 * ID_LENGTH),
+        _cut(artifact.path, 4 * ID_LENGTH),
         artifact.artifact_type,
-        shortened(artifact.mime_type, ID_LENGTH),
+        _cut(artifact.mime_type, ID_LENGTH),
         artifact.size_bytes,
-        shortened(artifact.sha256, 64),
-        shortened(artifact.description or "", ID_LENGTH),
+        _cut(artifact.sha256, 64),
+        _cut(artifact.description or "", ID_LENGTH),
     ]
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else shortened(text, limit)

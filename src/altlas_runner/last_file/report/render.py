@@ -31,6 +31,7 @@ SCRIPTS = (
     "table",
     "painting",
     "timeline",
+    "graph",
     "json_colours",
     "drawer",
     "downloads",

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from altlas_runner.last_file.graph import RunGraph
+from altlas_runner.last_file.graph import RunGraph, notes_by_id
 from altlas_runner.last_file.models import as_utc
 from altlas_runner.last_file.report.causes import causes_of_skips
-from altlas_runner.last_file.task_notes import TaskNote, read_task_notes
+from altlas_runner.last_file.task_notes import TaskNote
 from altlas_runner.last_file.visible_text import shortened
 from altlas_runner.statuses import TaskStatus
 
@@ -51,10 +51,10 @@ class RunRecord:
 
     def __init__(self, last_file: LastFile) -> None:
         self.last_file = last_file
-        self.graph = RunGraph.from_last_file(last_file)
+        note_of = notes_by_id(last_file)
+        self.graph = RunGraph.from_last_file(last_file, note_of)
         self.order = self.graph.in_order()
         position_of = {result.task_id: index for index, result in enumerate(last_file.task_results)}
-        note_of = {note.task_id: note for note in read_task_notes(last_file.metadata)}
         self.positions = [position_of.get(task_id) for task_id in self.graph.task_ids]
         self.results = [None if p is None else last_file.task_results[p] for p in self.positions]
         self.notes = [note_of.get(task_id) or TaskNote(task_id) for task_id in self.graph.task_ids]
@@ -68,11 +68,8 @@ class RunRecord:
             for r, start in zip(self.results, self.starts, strict=True)
         ]
         self.ready = [
-            NEVER if start == NEVER else min(start, max((self.ends[d] for d in dependencies), default=0))
+            NEVER if start == NEVER else min(start, max((0, *(self.ends[d] for d in dependencies))))
             for start, dependencies in zip(self.starts, self.graph.dependencies, strict=True)
-        ]
-        self.ready = [
-            max(0, ready) if start != NEVER else NEVER for ready, start in zip(self.ready, self.starts, strict=True)
         ]
 
     def __len__(self) -> int:

@@ -31,6 +31,8 @@ class Page {
     Object.assign(this, { tasks, details, choice });
     this.table = new Table(document.getElementById("table-room"), tasks, choice, open);
     this.timeline = new Timeline(document.getElementById("timeline-room"), tasks, choice, open);
+    const canvas = document.querySelector(".canvas");
+    if (canvas) this.graph = new Graph(canvas);
     this.drawer = new Drawer(tasks, details, this.table, open);
     choice.listen(() => this.drawer.isOpen || this.remember(choice.address()));
     addEventListener("hashchange", () => this.follow());
