@@ -6,18 +6,17 @@ policy. What leaves the browser is read from its network log.
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-from tests.needs import need
-
-__all__ = ["Browser", "need_browser"]
+__all__ = ["Browser"]
 
 _FLAGS = (
     "--headless=new",
@@ -41,11 +40,6 @@ addEventListener("unhandledrejection", (e) => window.seen.errors.push(String(e.r
 """
 
 
-def need_browser() -> None:
-    need("chromium (Debian: chromium)", shutil.which("chromium") is not None)
-    need("chromedriver (Debian: chromium-driver)", shutil.which("chromedriver") is not None)
-
-
 class Browser:
     """One Chromium. Pages are opened from disk, as readers open them."""
 
@@ -56,7 +50,6 @@ class Browser:
         for flag in (*_FLAGS, f"--user-data-dir={self._profile}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-        options.add_experimental_option("prefs", {"download.default_directory": self._profile + "/downloads"})
         self.driver = Chrome(options=options, service=Service(executable_path=shutil.which("chromedriver")))
         self.command("Page.addScriptToEvaluateOnNewDocument", source=_RECORDER)
 
@@ -101,8 +94,6 @@ class Browser:
 
     def press(self, *keys: str) -> None:
         """Press keys as a reader does, wherever the focus is."""
-        from selenium.webdriver import ActionChains
-
         for key in keys:
             ActionChains(self.driver).send_keys(key).perform()
 
@@ -122,7 +113,5 @@ class Browser:
 
     def shoot(self, to: Path, *, whole: bool = True) -> None:
         """A screenshot, of the whole page or of what is seen."""
-        import base64
-
         made = self.command("Page.captureScreenshot", captureBeyondViewport=whole, format="png")
         to.write_bytes(base64.b64decode(made["data"]))
