@@ -29,6 +29,7 @@ _FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
+    "--disable-ipc-flooding-protection",  # tests open more places of a page in a second than a reader could
 )
 
 _RECORDER = """
@@ -49,7 +50,7 @@ class Browser:
         options.binary_location = str(shutil.which("chromium"))
         for flag in (*_FLAGS, f"--user-data-dir={self._profile}"):
             options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
         self.driver = Chrome(options=options, service=Service(executable_path=shutil.which("chromedriver")))
         self.command("Page.addScriptToEvaluateOnNewDocument", source=_RECORDER)
 
@@ -66,7 +67,8 @@ class Browser:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.command("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.command("Emulation.setEmulatedMedia", features=[scheme])
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self.command("Emulation.setEmulatedMedia", features=[scheme, still])
         self.command("Emulation.setScriptExecutionDisabled", value=not scripts)
 
     def open(self, page: Path, address: str = "", *, wait: bool = True) -> None:
@@ -78,9 +80,14 @@ class Browser:
             self.until("document.documentElement.dataset.ready !== undefined")
 
     def run(self, expression: str, *arguments: Any) -> Any:
-        """The value of a JavaScript expression in the page; a promise is awaited."""
-        script = f"const done = arguments[arguments.length - 1]; (async () => ({expression}))().then(done, (e) => done('threw: ' + e));"
-        return self.driver.execute_async_script(script, *arguments)
+        """The value of a JavaScript expression in the page, which may use `given`; a promise is awaited."""
+        script = (
+            "const given = [...arguments], done = given.pop();"
+            f"(async () => ({expression}))().then((value) => done([value]), (error) => done(String(error)));"
+        )
+        found = self.driver.execute_async_script(script, *arguments)
+        assert isinstance(found, list), found
+        return found[0]
 
     def until(self, expression: str, seconds: float = 30) -> None:
         """Wait until a JavaScript expression is true."""
