@@ -35,7 +35,8 @@ _FLAGS = (
 _RECORDER = """
 window.seen = {ran: [], violations: [], errors: []};
 for (const name of ["alert", "confirm", "prompt"]) window[name] = (text) => void window.seen.ran.push(String(text));
-addEventListener("securitypolicyviolation", (e) => window.seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+addEventListener("securitypolicyviolation", (e) =>
+  window.seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
 addEventListener("error", (e) => window.seen.errors.push(String(e.message)));
 addEventListener("unhandledrejection", (e) => window.seen.errors.push(String(e.reason)));
 """
@@ -93,7 +94,8 @@ class Browser:
         """Wait until a JavaScript expression is true."""
         script = (
             "const [limit, done] = arguments; const end = performance.now() + limit;"
-            f"const look = () => ({expression}) ? done(true) : performance.now() > end ? done(false) : setTimeout(look, 10);"
+            f"const look = () => ({expression}) ? done(true)"
+            " : performance.now() > end ? done(false) : setTimeout(look, 10);"
             "look();"
         )
         self.driver.set_script_timeout(seconds + 10)

@@ -10,9 +10,29 @@ from altlas_runner.statuses import TaskStatus
 from tests.last_file.fabricate import alt_file, at, gathered
 
 _KINDS = ("fetch", "embed", "summarise", "translate", "review")
-_WORDS = (
-    "the model answered with a short text about bicycles in cities and what they cost per year in health air safety"
-).split()
+_WORDS = [
+    "the",
+    "model",
+    "answered",
+    "with",
+    "a",
+    "short",
+    "text",
+    "about",
+    "bicycles",
+    "in",
+    "cities",
+    "and",
+    "what",
+    "they",
+    "cost",
+    "per",
+    "year",
+    "in",
+    "health",
+    "air",
+    "safety",
+]
 _TROUBLE = (
     ("AI_UPSTREAM", "the service answered 503 (request {})"),
     ("AI_RATE_LIMITED", "the service answered 429: rate limit reached, try again in {} s"),
@@ -38,7 +58,9 @@ def run_of(count: int, *, failing: float = 0.01, slots: int = 16, seed: int = 1)
     results: list[TaskResult] = []
     for number in range(count):
         layer = number // width
-        before = [source.randrange((layer - 1) * width, layer * width) for _ in range(source.randint(1, 3))] if layer else []
+        before = (
+            [source.randrange((layer - 1) * width, layer * width) for _ in range(source.randint(1, 3))] if layer else []
+        )
         kind = _KINDS[min(layer * len(_KINDS) // layers, len(_KINDS) - 1)]
         model = source.choice(("small-1", "large-2"))
         tasks.append(
@@ -76,7 +98,9 @@ def _result(source: random.Random, task_id: str, model: str, start: float, fails
         bad = fails or number < tries
         status = TaskStatus.FAILED if bad else TaskStatus.COMPLETED
         attempts.append(
-            Attempt(number, at(begin), at(now), status, code if bad else None, error if bad else None, round(wait * 1000))
+            Attempt(
+                number, at(begin), at(now), status, code if bad else None, error if bad else None, round(wait * 1000)
+            )
         )
     answer: Any = {"text": _text(source, 40).capitalize() + ".", "model": model, "finish_reason": "stop"}
     if source.random() < 0.3:

@@ -93,7 +93,10 @@ def test_failures_of_one_cause_are_one_entry() -> None:
     page = report(gathered(alt_file(dict.fromkeys([*ids, "other"], ())), [*results, failed("other", "disk full")]))
     assert page.count('<article class="trouble') == 2
     words = section(page, "failures")
-    assert "900 tasks failed AI_UPSTREAM request 0 of 'user 0' was refused t0 , t1 , t2 , t3 , t4 , t5 and 894 more" in words
+    assert (
+        "900 tasks failed AI_UPSTREAM request 0 of 'user 0' was refused t0 , t1 , t2 , t3 , t4 , t5 and 894 more"
+        in words
+    )
     assert "1,800 attempts · the words differ in numbers or names" in words
     assert words.index("900 tasks") < words.index("1 task failed"), "the largest first"
     index = index_of(page)
@@ -237,15 +240,17 @@ def test_artifacts_are_listed_and_linked_when_they_lie_in_the_bundle() -> None:
 
 
 def test_what_is_shortened_says_so_with_path_size_and_digest_of_the_full_bytes() -> None:
-    last_file = gathered(alt_file({"text": (), "json": ()}), [completed("text", "x" * 3_000_000), completed("json", [["y" * 99]] * 30_000)])
+    last_file = gathered(
+        alt_file({"text": (), "json": ()}),
+        [completed("text", "x" * 3_000_000), completed("json", [["y" * 99]] * 30_000)],
+    )
     page = report(last_file)
     assert len(page) < 200_000
     text, json = details_of(page)
     digest = hashlib.sha256(b"x" * 3_000_000).hexdigest()
     assert text["output"]["text"] == "x" * 20_000
     assert text["output"]["note"] == (
-        "Shortened to 20,000 characters. All 3.0 MB are in result.last at /task_results/0/output, "
-        f"SHA-256 {digest}."
+        f"Shortened to 20,000 characters. All 3.0 MB are in result.last at /task_results/0/output, SHA-256 {digest}."
     )
     assert "All 3.1 MB are in result.last at /task_results/1/output" in json["output"]["note"]
 

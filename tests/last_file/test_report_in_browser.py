@@ -1,13 +1,16 @@
 """The report as a reader meets it: opened from disk in a real browser."""
 
+import base64
 import csv
 import io
 import json
+import time
 from importlib.resources import files as files_of_package
 from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver import ActionChains
 
 from altlas_runner.last_file import LastFile, render_report
 from altlas_runner.results import Attempt, Usage
@@ -46,7 +49,9 @@ def small_run() -> LastFile:
         Attempt(1, at(1), at(2), TaskStatus.FAILED, "AI_CONNECT", "refused"),
         Attempt(2, at(4), at(5), TaskStatus.COMPLETED, wait_before_ms=2000),
     ]
-    results[2] = completed("right", {"answer": 42, "ok": True}, start=1, end=5, attempts=attempts, usage=Usage(5, 6, 0.5))
+    results[2] = completed(
+        "right", {"answer": 42, "ok": True}, start=1, end=5, attempts=attempts, usage=Usage(5, 6, 0.5)
+    )
     return gathered(alt_file(tasks), results)
 
 
@@ -90,7 +95,8 @@ def test_an_address_opens_a_task_with_everything_about_it(browser: Browser, tmp_
     browser.until("document.querySelector('dialog[open]')")
     words = browser.run(DRAWER)
     for part in ("left", "failed", "altlas-runner show last_1 left", "Error AI_UPSTREAM", "the service answered 503",
-                 "2 attempts", "after waiting 2.0 s", "do left", "Depends on", "fetch", "work", "10 tokens in"):  # fmt: skip
+                 "2 attempts", "after waiting 2.0 s", "do left", "Depends on", "fetch", "work",
+                 "10 tokens in"):  # fmt: skip
         assert part in words
     browser.press("j")
     browser.until("location.hash === '#task=right'")
@@ -127,8 +133,6 @@ def test_a_click_on_the_graph_or_the_timeline_opens_the_task(browser: Browser, t
     browser.press(ESCAPE)
     lanes = browser.driver.find_element("css selector", ".lanes")
     browser.run("document.querySelector('.lanes').scrollIntoView({block: 'center', behavior: 'instant'})")
-    from selenium.webdriver import ActionChains
-
     offset = 84 + 5 - lanes.size["height"] // 2
     ActionChains(browser.driver).move_to_element_with_offset(lanes, 40, offset).click().perform()
     browser.until("location.hash.startsWith('#task=')")
@@ -142,7 +146,8 @@ def test_queue_run_and_backoff_differ_in_colour_and_pattern(browser: Browser, tm
       const canvas = document.querySelector(".lanes canvas"), pen = canvas.getContext("2d");
       const left = Math.min(220, Math.round(canvas.width * 0.28)), right = canvas.width - 12;
       const colours = (from, to) => {
-        const x = Math.round(left + (right - left) * from / 5) + 4, width = Math.round((right - left) * (to - from) / 5) - 8;
+        const x = Math.round(left + (right - left) * from / 5) + 4;
+        const width = Math.round((right - left) * (to - from) / 5) - 8;
         const pixels = pen.getImageData(x, 84 + 6, width, 8).data, seen = new Map();
         for (let i = 0; i < pixels.length; i += 4) {
           const key = [...pixels.slice(i, i + 4)].join();
@@ -200,7 +205,11 @@ LONG = {
 def test_nothing_makes_a_phone_scroll_to_the_side(browser: Browser, tmp_path: Path, width: int) -> None:
     ids = list(LONG.values())
     tasks = [{"id": task, "description": task * 3, "tags": [task], "parameters": {task: task}} for task in ids]
-    results = [failed(ids[0], ids[0] * 4), ended(ids[1], TaskStatus.CANCELLED, ids[1]), *map(completed, ids[2:], ids[2:])]
+    results = [
+        failed(ids[0], ids[0] * 4),
+        ended(ids[1], TaskStatus.CANCELLED, ids[1]),
+        *map(completed, ids[2:], ids[2:]),
+    ]
     last_file = gathered(alt_file(tasks, title=ids[0], description=ids[2]), results)
     last_file.metadata["runner"]["provenance"] = {"command": ids[0], "alt_file_path": ids[0]}
     browser.look(width, 844)
@@ -210,7 +219,8 @@ def test_nothing_makes_a_phone_scroll_to_the_side(browser: Browser, tmp_path: Pa
         if run.task_results:
             browser.run("location.hash = 'task=@0'")
             browser.until("document.querySelector('dialog[open]')")
-            assert browser.run("(() => { const c = document.querySelector('dialog .content'); return c.scrollWidth - c.clientWidth; })()") <= 0
+            too_wide = "((c) => c.scrollWidth - c.clientWidth)(document.querySelector('dialog .content'))"
+            assert browser.run(too_wide) <= 0
             assert browser.run("document.querySelector('dialog').getBoundingClientRect().width") <= width
 
 
@@ -224,7 +234,7 @@ def test_axe_finds_nothing_serious(browser: Browser, tmp_path: Path, dark: bool)
             browser.until("document.querySelector('dialog[open]')")
         browser.command("Runtime.evaluate", expression=axe)
         found = browser.run("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => "
-                            "[v.impact, v.id, v.nodes.slice(0, 3).map((n) => n.html + ' ' + n.failureSummary)]))")  # fmt: skip
+                            "[v.impact, v.id, v.nodes.map((n) => n.html + ' ' + n.failureSummary)]))")  # fmt: skip
         assert [entry for entry in found if entry[0] in ("serious", "critical")] == []
 
 
@@ -243,8 +253,6 @@ def test_without_scripts_everything_that_matters_is_there(browser: Browser, tmp_
 
 
 def test_it_prints(browser: Browser, tmp_path: Path) -> None:
-    import base64
-
     opened(browser, small_run(), tmp_path)
     pdf = base64.b64decode(browser.driver.print_page())
     assert pdf.startswith(b"%PDF-")
@@ -270,8 +278,6 @@ def test_what_is_shown_can_be_saved_as_json_and_csv(browser: Browser, tmp_path: 
 
 
 def wait_for(file: Path) -> None:
-    import time
-
     end = time.monotonic() + 20
     while not (file.exists() and file.stat().st_size):
         assert time.monotonic() < end, f"{file} did not come"

@@ -72,7 +72,12 @@ def test_percentiles_are_of_tasks_attempts_and_both_kinds_of_waits() -> None:
 
 
 def test_concurrency_is_the_most_attempts_at_one_time_and_waits_do_not_count() -> None:
-    results = [completed("a", start=0, end=2), completed("b", start=1, end=3), completed("c", start=2, end=3), failed("d")]
+    results = [
+        completed("a", start=0, end=2),
+        completed("b", start=1, end=3),
+        completed("c", start=2, end=3),
+        failed("d"),
+    ]
     record = RunRecord(gathered(alt_file({"a": (), "b": (), "c": (), "d": ()}), results))
     series = concurrency_of(record)
     assert max(series) == 2, "an end comes before a start at the same instant"

@@ -7,4 +7,13 @@ from altlas_runner.last_file.graph.png import render_png
 from altlas_runner.last_file.graph.run_graph import RunGraph, notes_by_id
 from altlas_runner.last_file.graph.svg import render_svg
 
-__all__ = ["RunGraph", "collapse", "dot_text", "dot_text_of_plan", "notes_by_id", "render_mermaid", "render_png", "render_svg"]
+__all__ = [
+    "RunGraph",
+    "collapse",
+    "dot_text",
+    "dot_text_of_plan",
+    "notes_by_id",
+    "render_mermaid",
+    "render_png",
+    "render_svg",
+]

@@ -52,7 +52,9 @@ def collapse(graph: RunGraph) -> CollapsedGraph:
     per_band = max(layers, default=0) // _MAX_LAYERS + 1
     common = [kind for kind, _ in Counter(graph.kinds).most_common(_MAX_KINDS)]
     keep = set(common if len(set(graph.kinds)) <= _MAX_KINDS else common[:-1])
-    keys = [(layer // per_band, kind if kind in keep else None) for layer, kind in zip(layers, graph.kinds, strict=True)]
+    keys = [
+        (layer // per_band, kind if kind in keep else None) for layer, kind in zip(layers, graph.kinds, strict=True)
+    ]
     first: dict[tuple[int, str | None], int] = {}
     for key in keys:
         first.setdefault(key, len(first))
@@ -64,8 +66,7 @@ def collapse(graph: RunGraph) -> CollapsedGraph:
         for dependency in graph.dependencies[task]:
             edges[group][group_of[dependency]] = None
     names = [
-        f"{shortened(_name(kind), _KIND_LENGTH)} \N{MULTIPLICATION SIGN}{counts[group].total():,}"
-        for (_, kind), group in first.items()
+        f"{shortened(_name(kind), _KIND_LENGTH)} ({counts[group].total():,})" for (_, kind), group in first.items()
     ]
     return CollapsedGraph(
         RunGraph(

@@ -1,4 +1,7 @@
-"""The graph as DOT text: whole whatever its size, or collapsed for a picture. Every text of a stranger is quoted here, by one function."""
+"""The graph as DOT text: whole whatever its size, or collapsed for a picture.
+
+Every text of a stranger is quoted here, by one function.
+"""
 
 from __future__ import annotations
 

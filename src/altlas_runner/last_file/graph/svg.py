@@ -123,10 +123,12 @@ class _Drawing:
         name = _cut(task_id, _LABEL_COLUMNS)
         title = "" if name == task_id else f"<title>{escape(task_id)}: {status}</title>"
         symbol = f'<use href="#i-{status}" x="10" y="8" width="14" height="14"/>' if self._with_symbols else ""
+        note = _cut(visible(caption), _CAPTION_COLUMNS)
+        left_edge = 30 if symbol else 12
         content = (
             f'{title}<rect width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>{symbol}'
-            f'<text x="{30 if symbol else 12}" y="20">{escape(name)}</text>'
-            f'<text class="caption" x="{30 if symbol else 12}" y="36">{escape(_cut(visible(caption), _CAPTION_COLUMNS))}</text>'
+            f'<text x="{left_edge}" y="20">{escape(name)}</text>'
+            f'<text class="caption" x="{left_edge}" y="36">{escape(note)}</text>'
         )
         if link is not None:
             content = f'<a href="{escape(link)}">{content}</a>'

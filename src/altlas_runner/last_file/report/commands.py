@@ -9,8 +9,6 @@ from altlas_runner.last_file.report.provenance import alt_file_path
 from altlas_runner.last_file.visible_text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from altlas_runner.last_file.report.run_record import RunRecord
 
 __all__ = ["command_to_continue", "command_to_look"]
@@ -20,7 +18,10 @@ _MAX_LENGTH = 200
 
 
 def command_to_continue(record: RunRecord) -> tuple[str, str] | None:
-    """What it does, and the command: run again what did not complete; None when everything did or the file is unknown."""
+    """What it does, and the command that runs again what did not complete.
+
+    None when everything did, or when nobody noted where the file is.
+    """
     file = alt_file_path(record.last_file)
     if file is None or not _can_be_typed(file):
         return None

@@ -17,7 +17,9 @@ __all__ = ["FailureGroup", "failure_groups"]
 _REASON_LENGTH = 800
 _MAX_GROUPS = 1_000
 
-_VARYING = re.compile(r"'[^'\n]{1,200}'|\"[^\"\n]{1,200}\"|\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\d+")
+_VARYING = re.compile(
+    r"'[^'\n]{1,200}'|\"[^\"\n]{1,200}\"|\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\d+"
+)
 
 
 @dataclass(slots=True)

@@ -52,7 +52,7 @@ class Spending:
 
 
 def spreads_of(record: RunRecord) -> list[Spread]:
-    """The spread of the times of tasks, attempts, waits for a slot and waits between attempts; empty ones are left out."""
+    """The spread of the times of tasks, of attempts and of both kinds of waits; empty ones are left out."""
     ran = [task for task, start in enumerate(record.starts) if start != NEVER]
     times = {
         "Task": [record.duration(task) for task in ran],

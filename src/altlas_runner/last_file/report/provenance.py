@@ -29,7 +29,7 @@ _NAMES = {
 def provenance_of(last_file: LastFile) -> list[tuple[str, str]]:
     """Names and values: ids, times, versions, and what the runner noted under `metadata.runner.provenance`."""
     selection = _runner(last_file).get("selection")
-    facts = {
+    facts: dict[str, str] = {
         "LAST file": last_file.id,
         "ALT file": last_file.alt_file_id,
         "Mode": last_file.mode,
@@ -42,7 +42,7 @@ def provenance_of(last_file: LastFile) -> list[tuple[str, str]]:
     for place in ("versions", "provenance"):
         noted = _runner(last_file).get(place)
         if isinstance(noted, dict):
-            facts |= {_NAMES.get(n, n): str(v) for n, v in list(noted.items())[:_MAX_FACTS] if n != "last_format"}
+            facts |= {_NAMES.get(n, str(n)): str(v) for n, v in list(noted.items())[:_MAX_FACTS] if n != "last_format"}
     return [(shortened(name, _NAME_LENGTH), shortened(fact, _FACT_LENGTH)) for name, fact in facts.items() if fact]
 
 

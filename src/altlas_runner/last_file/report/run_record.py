@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -92,7 +93,7 @@ class RunRecord:
     def wait_between(self, task: int) -> int:
         """How long a task waited between its attempts."""
         tries = self.tries[task]
-        return sum(max(0, after[0] - before[1]) for before, after in zip(tries, tries[1:], strict=False))
+        return sum(max(0, after[0] - before[1]) for before, after in pairwise(tries))
 
     def failed(self) -> list[int]:
         """The tasks that failed by themselves: failed and timeout."""

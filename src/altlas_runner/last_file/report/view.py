@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from altlas_runner.last_file.report.critical_path import CriticalPath
     from altlas_runner.statuses import TaskStatus
 
-__all__ = ["ReportView", "Reference", "view_of"]
+__all__ = ["Reference", "ReportView", "view_of"]
 
 _TITLE_LENGTH = 300
 _GROUPS, _GROUP_TASKS = 30, 6
