@@ -16,10 +16,33 @@ more than twenty, so they get more than 20,000 together:
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from altlas_runner.errors import BundleError
+from altlas_runner.last_file import LastFile
+from tests.last_file.bundles import assert_fits_the_schema
+
+_LARGEST_CHECKED = 4 << 20
 
 settings.register_profile("fast", max_examples=40, deadline=None)
 settings.register_profile("daily", max_examples=200, deadline=None)
 settings.register_profile("nightly", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("ALTLAS_EXAMPLES", "daily"))
+
+
+@pytest.fixture(autouse=True)
+def _every_bundle_fits_the_schema(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test leaves in its directory as `result.last`, and can be read, is what the published schema says."""
+    place: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    for result in place.rglob("result.last") if place else ():
+        if result.is_file() and result.stat().st_size <= _LARGEST_CHECKED:
+            try:
+                LastFile.from_path(result)
+            except BundleError:  # one that a test spoiled on purpose
+                continue
+            assert_fits_the_schema(result)

@@ -1,5 +1,6 @@
 """Every example and every block of the README works as it stands."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -88,6 +89,24 @@ def test_the_python_of_the_page_on_progress_prints_what_it_says(tmp_path: Path) 
     program = tmp_path / "program.py"
     program.write_text(program_text)
     assert run_program(program, tmp_path) == printed
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_page_on_bundles_work_as_they_stand(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "bundle.md").read_text()
+    (program_text,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (printed,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    (commands,) = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    program = tmp_path / "program.py"
+    program.write_text(program_text)
+    assert run_program(program, tmp_path) == printed
+    env = {name: value for name, value in os.environ.items() if name not in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")}
+    for line in commands.splitlines():
+        words = shlex.split(line.removeprefix("$ altlas-runner "))
+        command = [sys.executable, "-m", "altlas_runner", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env)
+        assert (done.returncode, line) == (0, line), done.stderr
+    assert len(commands.splitlines()) == 8
 
 
 def test_the_readme_is_short_and_names_the_two_commands() -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["sync_directory", "write_atomically"]
+__all__ = ["remove_leftovers", "sync_directory", "write_atomically"]
+
+_TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that no reader and no crash ever sees half of it.
+def write_atomically(path: Path, content: bytes | Iterable[bytes | memoryview]) -> None:
+    """Write `content`, in one piece or in several, to `path` so that no reader and no crash ever sees half of it.
 
     An existing file keeps its permissions; a new one gets those that the umask leaves of 0666. A device or a pipe, such
     as /dev/stdout, is written to and stays what it is.
@@ -20,15 +24,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: the file cannot be written; what stood there before stands there still, and nothing is left behind.
     """
+    pieces = (content,) if isinstance(content, bytes) else content
     if path.exists() and not path.is_file():  # renaming would replace the device itself
         with path.open("wb") as stream:
-            stream.write(content)
+            stream.writelines(pieces)
         return
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             with contextlib.suppress(FileNotFoundError):
                 os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
@@ -39,6 +44,14 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink()
         raise
     sync_directory(path.parent)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove the temporary files of writers that were killed; nobody may be writing into the directory."""
+    for file in directory.iterdir():
+        if _TEMPORARY_NAME.fullmatch(file.name):
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def sync_directory(directory: Path) -> None:

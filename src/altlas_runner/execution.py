@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 from urllib.parse import quote
 
 from altlas_runner.alt_file import Task
-from altlas_runner.results import Attempt, Usage
+from altlas_runner.results import Attempt, KeptArtifacts, Usage
 from altlas_runner.retrying import RetryPolicy
 
 __all__ = [
+    "ArtifactStore",
     "Executor",
     "Outcome",
     "Retry",
@@ -92,13 +94,15 @@ class Outcome:
     Attributes:
         ok: whether the attempt completed.
         output: any JSON value (completed).
-        artifacts: content or files to be gathered into the bundle (completed).
+        artifacts: content or files to be kept in the bundle (completed): each has a `name` and one of `content`
+            (text), `content_base64` and, from a handler, `path`; it may have `mime_type` and `description`.
         usage: tokens consumed, also of a failed attempt when the service said so.
         error_code: the typed reason (failed).
         error: the reason in words, free of secrets (failed).
         retry: whether another attempt may help (failed).
         retry_after: seconds that the service asked to wait at least (failed), or None.
         not_before: instant on the event loop's clock at which the executor has room for this task (held), or None.
+        kept: what became of the artifacts; the task manager puts it there when it has an `ArtifactStore`.
     """
 
     ok: bool
@@ -110,6 +114,7 @@ class Outcome:
     retry: Retry = "no"
     retry_after: float | None = None
     not_before: float | None = None
+    kept: KeptArtifacts | None = None
 
     @classmethod
     def completed(
@@ -154,6 +159,25 @@ class Executor(Protocol):
 
     async def attempt(self, attempt: TaskAttempt) -> Outcome:
         """Make one try and say how it ended."""
+        ...
+
+
+class ArtifactStore(Protocol):
+    """Keeps what completed tasks give away, as soon as they complete."""
+
+    def keep(
+        self, task_id: str, output: Any, given: Sequence[Mapping[str, Any]], *, files_in: Path | None
+    ) -> KeptArtifacts:
+        """Keep the artifacts of a task. It may block; it is called in a thread, also for several tasks at one time.
+
+        A bad artifact never raises: it is told among the problems.
+
+        Args:
+            task_id: whose they are.
+            output: of the task; its `artifacts` count, too.
+            given: what the executor gave beside the output (`Outcome.artifacts`).
+            files_in: the directory in which the files named by `path` must be; None when no file may be named.
+        """
         ...
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["REDACTED", "Redactor", "is_key_like", "redact_key_like", "secrets_in"]
 
@@ -89,11 +89,19 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = sorted({s for s in secrets if len(s) >= _MIN_SECRET_LENGTH}, key=len, reverse=True)
+        self._known = known
         self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
+        encoded = sorted((text.encode("utf-8", "surrogatepass") for text in known), key=len, reverse=True)
+        self._encoded = re.compile(b"|".join(map(re.escape, encoded))) if known else None
+        self._longest = len(encoded[0]) if known else 0
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
         return self._pattern is not None
+
+    def __or__(self, other: Redactor) -> Redactor:
+        """One that looks for the secrets of both."""
+        return Redactor([*self._known, *other._known])
 
     def text(self, text: str) -> str:
         """The text without the secrets."""
@@ -110,3 +118,25 @@ class Redactor:
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return value
+
+    def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Content in UTF-8 without the secrets, piece by piece; also one that two pieces share is found."""
+        if self._encoded is None:
+            yield from chunks
+            return
+        held = b""
+        for chunk in chunks:
+            held += chunk
+            certain = len(held) - self._longest + 1  # a secret that begins before this place is whole
+            clean, place = [], 0
+            for match in self._encoded.finditer(held):
+                if match.start() >= certain:
+                    break
+                clean += [held[place : match.start()], REDACTED.encode()]
+                place = match.end()
+            if place < certain:
+                clean.append(held[place:certain])
+                place = certain
+            held = held[place:]
+            yield b"".join(clean)
+        yield self._encoded.sub(REDACTED.encode(), held)

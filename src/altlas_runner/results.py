@@ -5,13 +5,14 @@ Plain slotted dataclasses, because a run makes one for every task; pydantic read
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from altlas_runner.statuses import TaskStatus
 
-__all__ = ["Artifact", "ArtifactType", "Attempt", "TaskResult", "TaskStatus", "Usage"]
+__all__ = ["Artifact", "ArtifactType", "Attempt", "KeptArtifacts", "TaskResult", "TaskStatus", "Usage"]
 
 ArtifactType = Literal["file", "image", "text", "json", "log", "other"]
 
@@ -79,6 +80,19 @@ class Artifact:
     metadata: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptArtifacts:
+    """What became of the artifacts that a task offered.
+
+    Attributes:
+        artifacts: those that are in the bundle now.
+        problems: in words, for each that is not, why; free of secrets.
+    """
+
+    artifacts: Sequence[Artifact]
+    problems: Sequence[str] = ()
+
+
 @dataclass(slots=True)
 class TaskResult:
     """The end of one task. Only `task_id` and `status` must be given; the rest has defaults.
@@ -91,8 +105,8 @@ class TaskResult:
         error_code: the typed reason when the task did not complete.
         execution_time_ms: milliseconds from the first start to the end, waits between attempts included.
         retry_count: attempts after the first.
-        artifacts: the files it produced, or None.
-        metadata: free object, or None.
+        artifacts: the files it produced that are in the bundle, or None when nobody looked for any.
+        metadata: free object, or None; `artifact_problems` says in words which artifacts were not kept and why.
         started_at: when the task first got a slot (UTC); None if it never did.
         completed_at: when it ended (UTC).
         attempts: every attempt, in order.

@@ -22,7 +22,7 @@ from altlas_runner.event_loop import run_to_end
 from altlas_runner.execution import Executor
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor, secrets_in
-from altlas_runner.task_manager import Event, TaskManager
+from altlas_runner.task_manager import Event, TaskManager, new_run_id
 from altlas_runner.task_manager.events import without_secrets
 from altlas_runner.task_manager.handlers import (
     Handler,
@@ -136,6 +136,7 @@ class Runner:
         redactor = Redactor({*service.secrets(), *secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs or {}))})
         if redactor:
             on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
+        run_id = new_run_id()
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
             executor: Executor | None = self._executor or self._kept_client
@@ -147,7 +148,9 @@ class Runner:
                 self.config.max_concurrent_tasks,
                 handlers=handlers,
                 artifacts_dir=Path(stack.enter_context(_files_of_handlers())) if handlers else None,
+                artifact_store=generator.artifact_store(run_id, redactor=redactor),
                 on_event=on_event,
+                run_id=run_id,
                 seed=seed,
                 inputs=inputs,
                 schedule=self.config.schedule,

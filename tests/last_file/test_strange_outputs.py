@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.json_values import MAX_DEPTH, as_json_value
+from altlas_runner.last_file.models import last_file_adapter
 from altlas_runner.results import Artifact, Usage
 from tests.last_file.fabricate import START, alt_file, completed, gathered
 
@@ -46,6 +47,7 @@ def test_json_values_come_back_unchanged(value: Any) -> None:
     again = LastFile.from_json(last_file.to_json())
     assert again.task_results[0].output == value
     assert again == last_file
+    assert last_file.to_json() == last_file_adapter().dump_json(last_file) + b"\n", "our writer is only quicker"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ __all__ = [
     "EXIT_INVALID",
     "EXIT_STOPPED",
     "EXIT_USAGE",
+    "all_commands",
     "cli",
     "fail",
     "main",
@@ -96,20 +97,30 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _main() -> None:
+def all_commands() -> list[click.Command]:
+    """Every command, each imported now."""
     from altlas_runner.cli.convert import convert
+    from altlas_runner.cli.diff import diff
     from altlas_runner.cli.explain import explain
+    from altlas_runner.cli.export import export
     from altlas_runner.cli.graph import graph
     from altlas_runner.cli.init import init
     from altlas_runner.cli.merge import merge
+    from altlas_runner.cli.open import open_report
     from altlas_runner.cli.plan import plan
+    from altlas_runner.cli.report import report
     from altlas_runner.cli.run import run
     from altlas_runner.cli.schema import schema
+    from altlas_runner.cli.show import show
     from altlas_runner.cli.validate import validate
 
+    return [run, validate, explain, plan, graph, convert, merge, show, report, diff, export, open_report, schema, init]
+
+
+def _main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a stream cannot say must not end the command
-    for command in (run, validate, explain, plan, graph, convert, merge, schema, init):
+    for command in all_commands():
         cli.add_command(command)
     cli(prog_name="altlas-runner")

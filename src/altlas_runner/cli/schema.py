@@ -1,4 +1,4 @@
-"""`altlas-runner schema`: the JSON Schema of ALT files."""
+"""`altlas-runner schema`: the JSON Schema of ALT files, and of LAST files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ __all__ = ["schema"]
 
 
 @click.command()
-def schema() -> None:
+@click.option("--last", is_flag=True, help="That of LAST files (result.last) instead.")
+def schema(last: bool) -> None:
     """Print the JSON Schema of ALT files, for editors and other tools."""
-    click.echo(json.dumps(alt_file_schema(), indent=2, ensure_ascii=False))
+    from altlas_runner.last_file.json_schema import last_file_schema
+
+    click.echo(json.dumps(last_file_schema() if last else alt_file_schema(), indent=2, ensure_ascii=False))

@@ -10,12 +10,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altlas_runner.atomic_file import sync_directory, write_atomically
+from altlas_runner.atomic_file import remove_leftovers, sync_directory, write_atomically
 from altlas_runner.errors import BundleError
 from altlas_runner.last_file.models import RESULT_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["REPORT_NAME", "bundle_directory", "prepare_directory", "write_bundle"]
 
@@ -53,15 +53,16 @@ def prepare_directory(directory: Path) -> None:
     except OSError as error:
         raise BundleError(directory, f"cannot be made: {error.strerror or error}") from error
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise BundleError(directory, "cannot be written: permission denied")
+        raise BundleError(directory, "cannot be written: permission denied, or a read-only file system")
 
 
-def write_bundle(directory: Path, result: bytes, others: Mapping[str, bytes]) -> None:
+def write_bundle(directory: Path, result: Iterable[bytes | memoryview], others: Mapping[str, bytes]) -> None:
     """Write a bundle: the other files in their order, then `result.last`.
 
     Args:
-        directory: made when it is missing. Files of an earlier bundle in it are replaced.
-        result: the content of `result.last`.
+        directory: made when it is missing. Files of an earlier bundle in it are replaced, and what a writer that was
+            killed left there is removed.
+        result: the content of `result.last`, piece by piece.
         others: contents by file name.
 
     Raises:
@@ -70,8 +71,11 @@ def write_bundle(directory: Path, result: bytes, others: Mapping[str, bytes]) ->
     prepare_directory(directory)
     place = directory
     try:
-        for name, content in [*others.items(), (RESULT_NAME, result)]:
+        for name, content in others.items():
             place = directory / name
             write_atomically(place, content)
+        place = directory / RESULT_NAME
+        write_atomically(place, result)
+        remove_leftovers(directory)
     except OSError as error:
         raise BundleError(place, f"cannot be written: {error.strerror or error}") from error

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
     from altlas_runner.alt_file import AltFile, Task
 
-__all__ = ["gather_last_file"]
+__all__ = ["gather_last_file", "redactor_for"]
+
+
+def redactor_for(alt_file: AltFile, resolved: Mapping[str, Task], configured: Redactor | None) -> Redactor:
+    """What removes configured secrets, and echoes of the values under key-like names in the ALT file.
+
+    Args:
+        alt_file: what was run.
+        resolved: tasks with their references resolved, by id.
+        configured: removes configured secrets, or None when there are none.
+    """
+    own = Redactor(_secrets_of(alt_file, resolved.values()))
+    return own | configured if configured else own
 
 
 def gather_last_file(
@@ -48,14 +60,14 @@ def gather_last_file(
         completed_at: when it ended; an instant before `started_at` counts as `started_at`.
         selection: ids of the tasks that were meant to run, or None for all.
         resolved: tasks with their references resolved, by id; the others stand as they are in the file.
-        redactor: removes configured secrets, or None when there are none.
+        redactor: as `redactor_for` makes it; None looks for the secrets of the ALT file only.
     """
     started, ended = as_utc(started_at), max(as_utc(started_at), as_utc(completed_at))
     chosen = None if selection is None else set(selection)
     expected = [task for task in alt_file.tasks if chosen is None or task.id in chosen]
     resolved = resolved or {}
     asked = [resolved.get(task.id, task) for task in expected]
-    redact = _Redaction([redactor or Redactor(()), Redactor(_secrets_of(alt_file, resolved.values()))])
+    redact = _Redaction(redactor_for(alt_file, resolved, None) if redactor is None else redactor)
 
     results = [redact.result(result) for result in _in_file_order(alt_file.tasks, task_results)]
     completed = {result.task_id for result in results if result.status is TaskStatus.COMPLETED}
@@ -114,51 +126,45 @@ def _secrets_of(alt_file: AltFile, resolved: Iterable[Task]) -> set[str]:
 class _Redaction:
     """Makes texts and values fit for the LAST file: JSON only, and without secrets."""
 
-    def __init__(self, redactors: Sequence[Redactor]) -> None:
-        self._redactors = redactors
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
 
     def text(self, text: str) -> str:
-        text = as_json_text(text)
-        for redactor in self._redactors:
-            text = redactor.text(text)
-        return text
+        return self._redactor.text(as_json_text(text))
 
     def optional(self, text: str | None) -> str | None:
         return None if text is None else self.text(text)
 
     def value(self, value: Any) -> Any:
-        if value is None:
-            return None
-        value = as_json_value(value)
-        for redactor in self._redactors:
-            value = redactor.value(value)
-        return value
+        return None if value is None else self._redactor.value(as_json_value(value))
 
     def result(self, result: TaskResult) -> TaskResult:
         """A copy of a result with clean texts and values, times in UTC and its status as the enum."""
-        return replace(
-            result,
+        return TaskResult(
             task_id=as_json_text(result.task_id),
             status=TaskStatus(result.status),
             output=self.value(result.output),
             error=self.optional(result.error),
             error_code=self.optional(result.error_code),
+            execution_time_ms=result.execution_time_ms,
+            retry_count=result.retry_count,
+            artifacts=result.artifacts and [self._artifact(artifact) for artifact in result.artifacts],
             metadata=self.value(result.metadata),
             started_at=result.started_at and as_utc(result.started_at),
             completed_at=result.completed_at and as_utc(result.completed_at),
             attempts=[self._attempt(attempt) for attempt in result.attempts],
-            artifacts=result.artifacts and [self._artifact(artifact) for artifact in result.artifacts],
             usage=result.usage and _finite(result.usage),
         )
 
     def _attempt(self, attempt: Attempt) -> Attempt:
-        return replace(
-            attempt,
-            status=TaskStatus(attempt.status),
-            started_at=as_utc(attempt.started_at),
-            ended_at=as_utc(attempt.ended_at),
-            error=self.optional(attempt.error),
-            error_code=self.optional(attempt.error_code),
+        return Attempt(
+            attempt.number,
+            as_utc(attempt.started_at),
+            as_utc(attempt.ended_at),
+            TaskStatus(attempt.status),
+            self.optional(attempt.error_code),
+            self.optional(attempt.error),
+            attempt.wait_before_ms,
         )
 
     def _artifact(self, artifact: Artifact) -> Artifact:
@@ -173,4 +179,4 @@ class _Redaction:
 def _finite(usage: Usage) -> Usage:
     """A copy whose cost is a number that JSON can hold, or unknown."""
     known = usage.cost is not None and math.isfinite(usage.cost)
-    return replace(usage, cost=usage.cost if known else None)
+    return Usage(usage.input_tokens, usage.output_tokens, usage.cost if known else None)

@@ -6,13 +6,19 @@ import contextlib
 import copy
 import logging
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from altlas_runner.errors import BundleError
+from altlas_runner.last_file.artifacts import BundleArtifacts, has_offers
+from altlas_runner.last_file.artifacts.reading import OUTPUT_REFERENCE
 from altlas_runner.last_file.bundle import REPORT_NAME, bundle_directory, prepare_directory, write_bundle
-from altlas_runner.last_file.gather import gather_last_file
+from altlas_runner.last_file.gather import gather_last_file, redactor_for
 from altlas_runner.last_file.graph import dot_text, render_png
+from altlas_runner.last_file.json_chunks import json_chunks
+from altlas_runner.last_file.json_values import is_longer_than
 from altlas_runner.last_file.models import as_utc
 from altlas_runner.last_file.report import render_report
 
@@ -27,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["LastFileGenerator"]
 
 _log = logging.getLogger("altlas_runner")
+
+MOST_OUTPUT_BYTES = 1 << 20
+"""An output that is longer than this as JSON becomes an artifact."""
 
 
 class LastFileGenerator:
@@ -59,6 +68,23 @@ class LastFileGenerator:
         other._compression = compression
         return other
 
+    def artifact_store(self, last_id: str, *, redactor: Redactor | None = None) -> BundleArtifacts:
+        """Where the artifacts of a run go while it runs: the directory `artifacts` of its bundle.
+
+        Args:
+            last_id: the id of the run.
+            redactor: removes secrets from artifacts that are text.
+
+        Raises:
+            BundleError: the id is no safe directory name.
+
+        Example:
+            >>> store = LastFileGenerator("output").artifact_store("last_1")
+            >>> TaskManager(alt_file, executor, run_id="last_1", artifact_store=store)  # doctest: +SKIP
+        """
+        directory = bundle_directory(self.output_dir, last_id)
+        return BundleArtifacts(directory, compress=self._compression, redactor=redactor)
+
     def make_directory(self, last_id: str) -> None:
         """Make the (empty) directory of a bundle, so that one that cannot be written is found before the run.
 
@@ -68,7 +94,11 @@ class LastFileGenerator:
         prepare_directory(bundle_directory(self.output_dir, last_id))
 
     def remove_directory(self, last_id: str) -> None:
-        """Take back `make_directory` after a run that has no results; a directory with files in it stays."""
+        """Take back `make_directory` after a run that has no results, with the artifacts that no result names.
+
+        A directory with other files in it stays.
+        """
+        self.artifact_store(last_id).remove_others([])
         with contextlib.suppress(OSError):
             bundle_directory(self.output_dir, last_id).rmdir()
 
@@ -86,7 +116,8 @@ class LastFileGenerator:
     ) -> LastFile:
         """Gather a LAST file and write its bundle `<output_dir>/<last id>/`.
 
-        Everything is rendered before the first file is written, and `result.last` is written last.
+        Everything is rendered before the first file of it but artifacts is written, and `result.last` is written last.
+        Outputs of more than 1 MiB become artifacts, and so does what results without artifacts offer in their outputs.
 
         Args:
             alt_file: what was run.
@@ -112,9 +143,11 @@ class LastFileGenerator:
         now = datetime.now(UTC)
         ended = completed_at or max((as_utc(r.completed_at) for r in results if r.completed_at), default=now)
         started = started_at or min((as_utc(r.started_at) for r in results if r.started_at), default=ended)
+        redactor = redactor_for(alt_file, resolved or {}, redactor)
+        store = self.artifact_store(last_id, redactor=redactor)
         last_file = gather_last_file(
             alt_file,
-            results,
+            [_with_artifacts(result, store) for result in results],
             last_id=last_id,
             started_at=started,
             completed_at=ended,
@@ -122,9 +155,16 @@ class LastFileGenerator:
             resolved=resolved,
             redactor=redactor,
         )
+        try:
+            for result in last_file.task_results:
+                if is_longer_than(result.output, MOST_OUTPUT_BYTES):
+                    _move_output(result, store)
+        except OSError as error:
+            raise BundleError(directory, f"an output cannot be written: {error.strerror or error}") from error
         others = self._graph_files(last_file) if self._graphs else {}
         others[REPORT_NAME] = render_report(last_file).encode()
-        write_bundle(directory, last_file.to_json(), others)
+        write_bundle(directory, json_chunks(last_file), others)
+        store.remove_others(last_file.get_all_artifacts())
         return last_file
 
     def _graph_files(self, last_file: LastFile) -> dict[str, bytes]:
@@ -139,3 +179,20 @@ class LastFileGenerator:
             _log.warning("%s", warning)
             last_file.metadata["runner"]["warnings"].append(warning)
         return files
+
+
+def _with_artifacts(result: TaskResult, store: BundleArtifacts) -> TaskResult:
+    """The result with the artifacts that its output offers, unless a store has taken them during the run."""
+    if result.artifacts is not None or not has_offers(result.output):
+        return result
+    kept = store.keep(result.task_id, result.output, (), files_in=None)
+    metadata = (
+        {**(result.metadata or {}), "artifact_problems": list(kept.problems)} if kept.problems else result.metadata
+    )
+    return replace(result, artifacts=list(kept.artifacts), metadata=metadata)
+
+
+def _move_output(result: TaskResult, store: BundleArtifacts) -> None:
+    artifact = store.keep_output(result.task_id, result.output)
+    result.artifacts = [*(result.artifacts or ()), artifact]
+    result.output = {OUTPUT_REFERENCE: artifact.id}

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import to_json, to_jsonable_python
 
-__all__ = ["MAX_DEPTH", "as_json_text", "as_json_value"]
+__all__ = ["MAX_DEPTH", "as_json_text", "as_json_value", "is_longer_than"]
 
 MAX_DEPTH = 150
 """Values nested deeper are cut: JSON parsers refuse a file at about 200 levels."""
@@ -39,7 +39,17 @@ def as_json_text(text: str) -> str:
     return str(text)
 
 
+def is_longer_than(value: Any, limit: int) -> bool:
+    """Whether a JSON value has more than `limit` bytes as JSON."""
+    if value is None or (isinstance(value, str) and 6 * len(value) + 2 <= limit):  # \u0001 is the longest character
+        return False
+    return len(to_json(value)) > limit
+
+
 def _copied(value: Any, around: tuple[int, ...]) -> Any:
+    kind = type(value)
+    if kind is str and value.isascii():  # most of all that there is
+        return value
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -54,7 +64,10 @@ def _copied(value: Any, around: tuple[int, ...]) -> Any:
         return f"[nested deeper than {MAX_DEPTH} levels]"
     inside = (*around, id(value))
     if isinstance(value, dict):
-        return {as_json_text(str(key)): _copied(item, inside) for key, item in value.items()}
+        return {
+            key if type(key) is str and key.isascii() else as_json_text(str(key)): _copied(item, inside)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [_copied(item, inside) for item in value]
     return _copied(_jsonable(value), inside)

@@ -16,6 +16,7 @@ from typing import Any
 from altlas_runner.errors import ReferenceNotFoundError
 from altlas_runner.execution import Executor, Outcome, RunInfo, TaskAttempt, no_listener
 from altlas_runner.task_manager.events import Event, TaskProgress
+from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.plan import RunPlan
 from altlas_runner.task_manager.scheduler import Scheduler
@@ -69,6 +70,7 @@ class Driver:
         ledger: the scheduler's.
         executor: makes the attempts.
         substitution: gives each attempt its task, references resolved.
+        keeping: takes the artifacts of completed attempts.
         run_info: what attempts may know of the run.
         tell: called with the events of every step, in order; None when nobody listens.
         stop_grace_seconds: how long an attempt may take to stop when the run itself is cancelled.
@@ -81,6 +83,7 @@ class Driver:
         ledger: Ledger,
         executor: Executor,
         substitution: Substitution,
+        keeping: ArtifactKeeping,
         run_info: RunInfo,
         tell: Callable[[Iterable[Event]], None] | None,
         stop_grace_seconds: float,
@@ -90,6 +93,7 @@ class Driver:
         self._ledger = ledger
         self._executor = executor
         self._substitution = substitution
+        self._keeping = keeping
         self._run_info = run_info
         self._tell = tell
         self._stop_grace_seconds = stop_grace_seconds
@@ -178,6 +182,7 @@ class Driver:
         assert worker is not None
         worker_of, stopping, abandoned = self._worker_of, self._stopping, self._abandoned
         make_attempt, step, time = self._executor.attempt, self._scheduler.step, self._loop.time
+        concerns_keeping = self._keeping.concerns
         ended = AttemptEnded(task, _NOT_TRIED)  # used again for every outcome
         signal: Signal
         while True:
@@ -189,6 +194,8 @@ class Driver:
                     outcome = await make_attempt(self._task_attempt(task))
                     ended.task = task
                     ended.outcome = outcome if type(outcome) is Outcome else _no_outcome(outcome)
+                    if concerns_keeping(ended.outcome):
+                        ended.outcome = await self._keeping.keep(self._plan.ids[task], ended.outcome)
                     signal = ended
                 except (Exception, asyncio.CancelledError) as error:
                     signal = self._signal_of(task, error)

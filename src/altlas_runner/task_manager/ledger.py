@@ -13,7 +13,7 @@ from math import inf
 from typing import Any
 
 from altlas_runner.execution import Outcome
-from altlas_runner.results import Attempt, TaskResult, Usage
+from altlas_runner.results import Artifact, Attempt, TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import (
     AttemptFailed,
@@ -143,9 +143,15 @@ class Ledger:
 
     def complete(self, task: int, outcome: Outcome, now: float) -> None:
         """The attempt that began last completed its task."""
-        if task in self.attempts or self.attempt_start[task] != self.first_start[task]:  # it failed, or was held
+        kept = outcome.kept
+        if (
+            kept or task in self.attempts or self.attempt_start[task] != self.first_start[task]
+        ):  # it failed, or was held
             self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
-            self.finish(task, TaskStatus.COMPLETED, None, None, now, outcome.output)
+            metadata = {"artifact_problems": list(kept.problems)} if kept and kept.problems else None
+            self.finish(
+                task, _COMPLETED, None, None, now, outcome.output, metadata, list(kept.artifacts) if kept else None
+            )
             return
         result = _new_first_try(_FirstTry)
         result.task_id = self._ids[task]
@@ -184,6 +190,7 @@ class Ledger:
         now: float,
         output: Any = None,
         metadata: dict[str, Any] | None = None,
+        artifacts: list[Artifact] | None = None,
     ) -> None:
         """Make the task's result."""
         attempts = self.attempts.get(task)
@@ -196,7 +203,7 @@ class Ledger:
             code,
             0 if first == NEVER else round((now - first) * 1000),
             len(attempts) - 1 if attempts else 0,
-            None,
+            artifacts,
             metadata,
             None if first == NEVER else self.wall(first),
             self.wall(now),

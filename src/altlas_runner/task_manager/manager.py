@@ -13,12 +13,13 @@ from uuid import uuid4
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
 from altlas_runner.errors import AltValidationError, ConfigurationError
-from altlas_runner.execution import Executor, RetryingExecutor, RunInfo
+from altlas_runner.execution import ArtifactStore, Executor, RetryingExecutor, RunInfo
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.driver import Driver
 from altlas_runner.task_manager.handlers import HandlerExecutor, HandlerSource, collect_handlers
+from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.observing import Observer, Observers
 from altlas_runner.task_manager.plan import Schedule, plan_run
@@ -47,6 +48,9 @@ class TaskManager:
         handlers: functions by the `parameters.task_type` of the tasks they do, or a list of those that `@handler`
             named. All other tasks go to the executor.
         artifacts_dir: where handlers put files, in a directory for each task; None takes a new temporary directory.
+        artifact_store: keeps the artifacts of tasks as these complete, such as
+            `LastFileGenerator.artifact_store(run_id)`; without one, what handlers and executors give away beside their
+            outputs is not kept, and the results say so.
         on_event: called with every event, in order, on the event loop's thread: one observer or several. One that
             raises, or is slow (`Observers` says when), is removed and logged, and the run goes on.
         run_id: the id of the run; None makes a new one.
@@ -79,6 +83,7 @@ class TaskManager:
         *,
         handlers: HandlerSource | None = None,
         artifacts_dir: Path | None = None,
+        artifact_store: ArtifactStore | None = None,
         on_event: Observer | Sequence[Observer] | None = None,
         run_id: str | None = None,
         seed: int | None = None,
@@ -102,6 +107,7 @@ class TaskManager:
         if executor is None or self._handlers.handled:
             executor = self._handlers
         self._executor = executor
+        self._keeping = ArtifactKeeping(artifact_store, self._handlers.files_of)
         self._max_concurrency = max_concurrency or os.cpu_count() or 1
         self._observers = Observers(on_event)
         policy = executor.retry_policy if isinstance(executor, RetryingExecutor) else RetryPolicy()
@@ -191,6 +197,7 @@ class TaskManager:
             ledger,
             self._executor,
             self._substitution,
+            self._keeping,
             self._run_info,
             self._observers.tell if observed else None,
             self._stop_grace_seconds,

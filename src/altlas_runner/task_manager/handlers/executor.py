@@ -121,6 +121,11 @@ class HandlerExecutor:
         except Exception as error:  # no process, no thread
             return failure_of(error)
 
+    def files_of(self, task_id: str) -> Path | None:
+        """The directory in which the handler of a task may put files; None for a task without handler."""
+        number = self._directory_number.get(task_id)
+        return None if number is None else self._artifacts_dir / f"{number}-{_UNSAFE.sub('_', task_id[:40])}"
+
     async def aclose(self) -> None:
         """Leave no process behind, and no thread but those that refuse to stop."""
         self._threads.close()
@@ -128,15 +133,15 @@ class HandlerExecutor:
 
     def _context(self, attempt: TaskAttempt) -> HandlerContext:
         loop = asyncio.get_running_loop()
-        task_id = attempt.task.id
-        directory = f"{self._directory_number[task_id]}-{_UNSAFE.sub('_', task_id[:40])}"
+        files = self.files_of(attempt.task.id)
+        assert files is not None
         return HandlerContext(
             task=attempt.task,
             run=attempt.run,
             attempt=attempt.number,
             outputs=attempt.context,
             deadline=None if attempt.deadline is None else time.monotonic() + (attempt.deadline - loop.time()),
-            artifacts=ArtifactDirectory(self._artifacts_dir, directory),
+            artifacts=ArtifactDirectory(files.parent, files.name),
             listener=partial(_tell, loop, threading.get_ident(), attempt.emit),
         )
 
