@@ -69,7 +69,7 @@ def test_the_table_is_searched_filtered_and_sorted(browser: Browser, tmp_path: P
     browser.driver.find_element("css selector", "[data-status=failed]").click()
     assert browser.run(ROWS) == ["left"]
     assert browser.run("document.querySelector('.found').textContent") == "1 of 5"
-    assert browser.run("location.hash") == "#q=work&status=failed"
+    browser.until("location.hash === '#q=work&status=failed'")
     browser.press(ESCAPE)
     browser.driver.find_element("xpath", "//button[.='Clear']") if False else None
     browser.run("document.activeElement.blur()")

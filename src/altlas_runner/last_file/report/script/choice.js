@@ -1,5 +1,6 @@
 // Which tasks are shown, and in which order: search, filters and sorting.
 
+const FOLLOW_AFTER = 80;
 const FILTERS = ["q", "status", "tag", "group", "box"];
 
 class Choice {
@@ -9,12 +10,18 @@ class Choice {
     this.column = null;
     this.descending = false;
     this.listeners = [];
+    this.followers = [];
     this.order = Array.from({ length: tasks.count }, (_, task) => task);
   }
 
-  /** Calls back with every new order. */
+  /** Calls back at once with every new order. */
   listen(listener) {
     this.listeners.push(listener);
+  }
+
+  /** Calls back when the order has been the same for a moment: for what would make typing slow. */
+  follow(follower) {
+    this.followers.push(follower);
   }
 
   /** Replaces filters; an empty one is taken away. */
@@ -51,28 +58,35 @@ class Choice {
   choose() {
     const began = performance.now();
     this.order = this.sorted(this.filtered());
+    for (const listener of this.listeners) listener();
     performance.measure("report-choice", { start: began, end: performance.now() });
-    for (const listener of this.listeners) listener(this.order);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.followers.forEach((follower) => follower()), FOLLOW_AFTER);
   }
 
   filtered() {
-    const { tasks, filters } = this;
-    const words = (filters.q ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-    const statuses = filters.status && new Set(filters.status.split(","));
-    const tag = filters.tag ? tasks.tags.indexOf(filters.tag) : null;
-    const group = filters.group ? Number(filters.group) : null;
-    const box = filters.box ? Number(filters.box) : null;
-    const texts = words.length ? tasks.words : null;
-    const found = [];
-    for (let task = 0; task < tasks.count; task++) {
-      if (statuses && !statuses.has(tasks.statusOf(task))) continue;
-      if (group !== null && tasks.group[task] !== group) continue;
-      if (box !== null && tasks.box?.[task] !== box) continue;
-      if (tag !== null && !tasks.tagged[task]?.includes(tag)) continue;
-      if (texts && !words.every((word) => texts[task].includes(word))) continue;
-      found.push(task);
-    }
+    let found = Array.from({ length: this.tasks.count }, (_, task) => task);
+    for (const test of this.tests()) found = found.filter(test);
     return found;
+  }
+
+  /** What a task must fulfil, one function for each filter that is set. */
+  tests() {
+    const { tasks, filters } = this;
+    const tests = [];
+    if (filters.status) {
+      const statuses = new Set(filters.status.split(","));
+      const wanted = tasks.statuses.map((status) => statuses.has(status));
+      tests.push((task) => wanted[tasks.status.charCodeAt(task) - 48]);
+    }
+    if (filters.group) tests.push((task) => tasks.group[task] === Number(filters.group));
+    if (filters.box) tests.push((task) => tasks.box?.[task] === Number(filters.box));
+    if (filters.tag) {
+      const tag = tasks.tags.indexOf(filters.tag);
+      tests.push((task) => tasks.tagged[task]?.includes(tag));
+    }
+    for (const word of (filters.q ?? "").toLowerCase().split(/\s+/).filter(Boolean)) tests.push(tasks.having(word));
+    return tests;
   }
 
   sorted(order) {

@@ -34,7 +34,7 @@ class Page {
     const canvas = document.querySelector(".canvas");
     if (canvas) this.graph = new Graph(canvas);
     this.drawer = new Drawer(tasks, details, this.table, open);
-    choice.listen(() => this.drawer.isOpen || this.remember(choice.address()));
+    choice.follow(() => this.drawer.isOpen || this.remember(choice.address()));
     addEventListener("hashchange", () => this.follow());
     addEventListener("keydown", (event) => this.press(event));
     addEventListener("beforeprint", () => this.forPaper());
@@ -120,6 +120,7 @@ const start = async () => {
   document.querySelector("[data-print]").addEventListener("click", () => print());
   performance.mark("report-ready");
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
+  setTimeout(() => tasks.lowerIds); // before the first search asks for them
 };
 
 start();

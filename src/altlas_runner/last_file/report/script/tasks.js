@@ -50,12 +50,20 @@ class Tasks {
     }
   }
 
-  /** What a search looks into, in lower case: id, tags and error code. Made once, for all tasks. */
-  get words() {
-    this.madeWords ??= this.ids.map((id, task) => {
-      const more = [...this.tagsOf(task), this.code[task] ?? ""].join("\n");
-      return (more ? id + "\n" + more : id).toLowerCase();
-    });
-    return this.madeWords;
+  /** The ids in lower case, made once for all searches. */
+  get lowerIds() {
+    this.madeLowerIds ??= this.ids.map((id) => id.toLowerCase());
+    return this.madeLowerIds;
+  }
+
+  /** Whether a task has a word, given in lower case, in its id, a tag or its error code. */
+  having(word) {
+    const { lowerIds, tagged, code } = this;
+    const isHit = this.tags.map((tag) => tag.toLowerCase().includes(word));
+    const someTag = isHit.includes(true);
+    return (task) =>
+      lowerIds[task].includes(word) ||
+      (someTag && (tagged[task]?.some((tag) => isHit[tag]) ?? false)) ||
+      (code[task]?.toLowerCase().includes(word) ?? false);
   }
 }

@@ -27,7 +27,9 @@ class Timeline {
     this.view.addEventListener("pointermove", (event) => this.point(event));
     this.view.addEventListener("pointerleave", () => this.pointAt(null));
     this.view.addEventListener("click", () => this.under !== null && open(this.under));
-    choice.listen(() => this.show());
+    this.byStart = tasks.start.map((_, task) => task).filter((task) => tasks.start[task] !== NEVER);
+    this.byStart.sort((one, other) => tasks.start[one] - tasks.start[other] || one - other);
+    choice.follow(() => this.show());
     this.repaint();
     new ResizeObserver(() => this.lay()).observe(room);
   }
@@ -40,9 +42,9 @@ class Timeline {
   }
 
   show() {
-    const { start } = this.tasks;
-    this.rows = this.choice.order.filter((task) => start[task] !== NEVER);
-    this.rows.sort((one, other) => start[one] - start[other] || one - other);
+    const isChosen = new Uint8Array(this.tasks.count);
+    for (const task of this.choice.order) isChosen[task] = 1;
+    this.rows = this.byStart.filter((task) => isChosen[task]);
     this.rowOf = new Map(this.tasks.critical.map((task) => [task, -1]));
     for (const [row, task] of this.rows.entries()) if (this.rowOf.has(task)) this.rowOf.set(task, row);
     this.lay();
