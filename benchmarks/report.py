@@ -77,7 +77,7 @@ def _shown(browser: Browser, place: Path) -> dict[str, float]:
 
 def _written(count: int, place: Path) -> dict[str, float]:
     """CPU seconds and memory for writing one report of results that are read from their file."""
-    content = run_of(count, failing=0.0001 if count > 10_000 else 0.01, slots=64).to_json()
+    content = run_of(count, failing=0.001, after=0.97, slots=64).to_json()
     last_file = LastFile.from_json(content)
     del content
     gc.collect()

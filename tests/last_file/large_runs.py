@@ -40,12 +40,13 @@ _TROUBLE = (
 )
 
 
-def run_of(count: int, *, failing: float = 0.01, slots: int = 16, seed: int = 1) -> LastFile:
+def run_of(count: int, *, failing: float = 0.01, after: float = 0.0, slots: int = 16, seed: int = 1) -> LastFile:
     """The LAST file of a made-up run.
 
     Args:
         count: of tasks; they stand in layers of about the square root of it.
-        failing: the share of tasks that fail. In a layer that fails, dependents are skipped.
+        failing: the share of tasks that fail, whose dependents are skipped.
+        after: the share of the tasks, in their order, before which none fails.
         slots: attempts at one time.
         seed: of the random source.
     """
@@ -79,7 +80,9 @@ def run_of(count: int, *, failing: float = 0.01, slots: int = 16, seed: int = 1)
             ends.append(0.0)
             continue
         start = max(heapq.heappop(free), max((ends[i] for i in before), default=0.0))
-        result, end = _result(source, tasks[-1]["id"], model, start, source.random() < failing)
+        result, end = _result(
+            source, tasks[-1]["id"], model, start, number >= after * count and source.random() < failing
+        )
         heapq.heappush(free, end)
         ends.append(end)
         results.append(result)

@@ -27,19 +27,21 @@ FULL = 20_000
 """Characters shown of a text or value of a notable task."""
 
 _LISTED = 50
+_DIGEST_FROM = 400
 _FACTS, _FACT_LENGTH = 12, 80
-# Limits for notable tasks and for others, tried in this order until everything fits.
+# Limits for notable tasks and for others, tried in this order until everything fits. Texts shorter than 150 characters
+# would be smaller than what must be said about the rest.
 _LADDER = (
     (FULL, FULL),
     (FULL, 4_000),
     (FULL, 1_000),
     (FULL, 400),
     (FULL, 150),
-    (8_000, 150),
-    (2_000, 100),
-    (500, 60),
+    (8_000, 0),
+    (2_000, 0),
+    (500, 0),
 )
-_SAMPLES = 6
+_SAMPLES = 4
 _IMAGE_BYTES = 64_000
 _DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/]+={0,2})")
 _IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -70,7 +72,7 @@ def detail_chunks(record: RunRecord, *, budget: int) -> list[str]:
     sample = parts[:: max(1, len(parts) // _SAMPLES)]
     while len(parts) > _SAMPLES and rung < len(_LADDER) - 1:
         size = sum(len(_chunk(record, part, notable, _LADDER[rung])) for part in sample)
-        if size * len(parts) / len(sample) <= 0.9 * budget:
+        if size * len(parts) / len(sample) <= 0.95 * budget:
             break
         rung += 1
     while True:
@@ -89,8 +91,9 @@ def detail_of(record: RunRecord, task: int, limit: int) -> dict[str, Any]:
     note, result = record.notes[task], record.results[task]
     detail: dict[str, Any] = {}
     place = f"/metadata/runner/tasks/{task}"
+    digest = limit >= _DIGEST_FROM  # 100,000 tasks with three of them would be 13 MB of digests
     if note.description:
-        detail["description"] = excerpt_of(note.description, limit, f"{place}/description")
+        detail["description"] = excerpt_of(note.description, limit, f"{place}/description", digest=digest)
     if note.dependencies:
         detail["dependencies"] = record.graph.dependencies[task][:_LISTED]
         if len(note.dependencies) != len(detail["dependencies"]):
@@ -98,7 +101,7 @@ def detail_of(record: RunRecord, task: int, limit: int) -> dict[str, Any]:
     if note.tags:
         detail["tags"] = [_cut(tag, ID_LENGTH) for tag in note.tags[:_LISTED]]
     if note.parameters:
-        detail["parameters"] = excerpt_of(note.parameters, limit, f"{place}/parameters")
+        detail["parameters"] = excerpt_of(note.parameters, limit, f"{place}/parameters", digest=digest)
     if task in record.causes:
         detail["cause"] = record.causes[task]
     if result is not None:

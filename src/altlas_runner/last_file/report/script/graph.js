@@ -10,8 +10,8 @@ class Graph {
     const room = canvas.clientWidth - 2 * parseFloat(getComputedStyle(canvas).paddingLeft);
     const scale = room / width;
     this.mode = button("", () => this.fit(!this.isFitted), { class: "quiet" });
-    canvas.before(el("div", { class: "filters" }, el("div", { class: "tools" }, this.mode)));
-    this.mode.parentElement.hidden = scale >= 1 && height < innerHeight;
+    this.mode.hidden = scale >= 1 && height < innerHeight;
+    canvas.parentElement.append(el("div", { class: "corner" }, this.mode));
     this.fit(scale >= LEAST_SCALE);
   }
 
