@@ -80,9 +80,8 @@ def run_of(count: int, *, failing: float = 0.01, after: float = 0.0, slots: int 
             ends.append(0.0)
             continue
         start = max(heapq.heappop(free), max((ends[i] for i in before), default=0.0))
-        result, end = _result(
-            source, tasks[-1]["id"], model, start, number >= after * count and source.random() < failing
-        )
+        fails = number >= after * count and source.random() < failing
+        result, end = _result(source, tasks[-1]["id"], model, start, fails)
         heapq.heappush(free, end)
         ends.append(end)
         results.append(result)

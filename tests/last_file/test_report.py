@@ -1,6 +1,7 @@
 """What the report says."""
 
 import hashlib
+import random
 import re
 from typing import Any
 
@@ -256,8 +257,6 @@ def test_what_is_shortened_says_so_with_path_size_and_digest_of_the_full_bytes()
 
 
 def test_failed_tasks_keep_their_full_output_where_others_are_shortened() -> None:
-    import random
-
     source = random.Random(5)
     noise = {f"t{i}": source.randbytes(4_000).hex() for i in range(600)}
     results = [*(completed(task, text) for task, text in noise.items())]
@@ -266,6 +265,17 @@ def test_failed_tasks_keep_their_full_output_where_others_are_shortened() -> Non
     assert found[599]["error"] == {"text": "y" * 8_000}
     assert "Shortened to" in found[300]["output"]["note"]
     assert found[300]["output"]["text"] == noise["t300"][: len(found[300]["output"]["text"])]
+
+
+@pytest.mark.slow
+def test_texts_that_do_not_compress_are_shortened_until_the_page_is_small_enough() -> None:
+    source = random.Random(5)
+    ids = [f"t{i}" for i in range(5_000)]
+    results = [completed(task, source.randbytes(1_500).hex()) for task in ids]
+    page = report(gathered(alt_file(dict.fromkeys(ids, ())), results))
+    assert len(page) <= 800_000 + 188 * 5_000
+    found = details_of(page)
+    assert all("result.last at /task_results/" in detail["output"]["note"] for detail in found[1_000:1_010])
 
 
 def test_provenance_names_files_versions_and_selection() -> None:
