@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from altlas_runner.alt_file.diagnostics import Found, Path, Related, found_at, json_pointer, quoted
-from altlas_runner.alt_file.graph import TaskGraph
+from altlas_runner.alt_file.graph import TaskGraph, add_late
 from altlas_runner.alt_file.models import AltFile, Task
 from altlas_runner.alt_file.reference_checks import explain_references
 from altlas_runner.alt_file.spelling import Spelling
@@ -47,7 +47,7 @@ def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer
             if isinstance(task, dict) and not names.is_plain(index, task):
                 found += _task_problems(index, task, names)
                 found += _dependency_problems(index, task, names)
-        found += _circles(tasks)
+        found += _circles(tasks, names)
         if may_refer:
             found += explain_references(tasks, inputs)
     return found
@@ -60,14 +60,22 @@ class _Names:
         self.first: dict[str, int] = {}
         self.depended_on: set[str] = set()
         self.several = len(tasks) > 1
+        self.done: set[str] = set()  # no circle goes through these
+        late: list[tuple[str, list[str]]] = []
         for index, task in enumerate(tasks):
             if not isinstance(task, dict):
                 continue
-            task_id = _id_of(task)
-            if task_id is not None:
-                self.first.setdefault(task_id, index)
-            self.depended_on.update(name for name in _dependencies_of(task) if name != task_id)
-        self._known = {name for name in self.first if not _is_empty(name)}
+            task_id, dependencies = _id_of(task), _dependencies_of(task)
+            others = [name for name in dependencies if name != task_id] if task_id in dependencies else dependencies
+            self.depended_on.update(others)
+            if task_id is None or self.first.setdefault(task_id, index) != index:
+                continue
+            if self.done.issuperset(dependencies):
+                self.done.add(task_id)
+            else:
+                late.append((task_id, dependencies))
+        add_late(self.done, late)
+        self._known = {name: None for name in self.first if name and not name.isspace()}
         self._spelling: Spelling | None = None
 
     def is_plain(self, index: int, task: dict[str, Any]) -> bool:
@@ -98,7 +106,7 @@ class _Names:
             distinct = set(dependencies)
         except TypeError:  # a dependency that is no string
             return False
-        return len(distinct) == len(dependencies) and task_id not in distinct and distinct <= self._known
+        return len(distinct) == len(dependencies) and task_id not in distinct and distinct <= self._known.keys()
 
     @property
     def spelling(self) -> Spelling:
@@ -233,8 +241,8 @@ def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Ite
         seen.add(name)
 
 
-def _circles(tasks: list[Any]) -> Iterator[Found]:
-    places = [index for index, task in enumerate(tasks) if isinstance(task, dict) and _id_of(task) is not None]
+def _circles(tasks: list[Any], names: _Names) -> Iterator[Found]:
+    places = [index for task_id, index in names.first.items() if task_id not in names.done]
     graph = TaskGraph.from_names(
         [tasks[index]["id"] for index in places], [_dependencies_of(tasks[index]) for index in places]
     )

@@ -6,18 +6,16 @@ chain of a million tasks is as good as any other file.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain, repeat
-from operator import lt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from altlas_runner.alt_file.models import AltFile
 
-__all__ = ["TaskGraph", "can_all_run"]
+__all__ = ["TaskGraph", "add_late"]
 
 
 @dataclass(frozen=True)
@@ -180,37 +178,31 @@ class TaskGraph:
         return knots
 
 
-def can_all_run(ids: Sequence[str], dependencies: Sequence[Sequence[str]]) -> bool:
-    """Whether ids are distinct, dependencies are among them, and no task waits for itself, however indirectly.
+def add_late(done: set[str], late: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Add to `done` the ids of these tasks, too, in an order in which they can run, as far as there is one.
 
-    What a `TaskGraph` says as well, at a third of the cost: without a loop in Python when dependencies come first.
+    What waits for a circle, or for an id that no task has, stays out. Each task waits for the first of its dependencies
+    that is not done, and looks for the next one only when that is: less work than counting them all.
 
     Args:
-        ids: of the tasks, in file order.
-        dependencies: of each task, the ids that it depends on; one may be listed twice.
+        done: the ids of the tasks that have run before.
+        late: the other tasks: id and dependencies; one may be listed twice.
 
     Example:
-        >>> can_all_run(["a", "b"], [["b"], []]), can_all_run(["a", "b"], [["b"], ["a"]])
-        (True, False)
+        >>> done = {"a"}
+        >>> add_late(done, [("c", ["a", "b"]), ("b", ["a"]), ("d", ["d"])])
+        >>> sorted(done)
+        ['a', 'b', 'c']
     """
-    index_of = dict(zip(ids, range(len(ids)), strict=True))
-    if len(index_of) != len(ids):
-        return False
-    try:
-        needed = list(map(index_of.__getitem__, chain.from_iterable(dependencies)))
-    except KeyError:
-        return False
-    counts = list(map(len, dependencies))
-    if all(map(lt, needed, chain.from_iterable(map(repeat, range(len(ids)), counts)))):
-        return True
-    # Take away tasks that no other waits for, until none is left or the rest goes in circles (Kahn, from the far end).
-    waiting = Counter(needed)
-    dependents = [waiting[index] for index in range(len(ids))]
-    ends = list(accumulate(counts))
-    taken = [index for index, count in enumerate(dependents) if not count]
-    for index in taken:  # grows while it is read
-        for dependency in needed[ends[index] - counts[index] : ends[index]]:
-            dependents[dependency] -= 1
-            if not dependents[dependency]:
-                taken.append(dependency)
-    return len(taken) == len(ids)
+    waiting: dict[str, list[tuple[str, Sequence[str]]]] = {}
+    for task in late:
+        ready = [task]
+        for candidate in ready:  # grows while it is read
+            task_id, dependencies = candidate
+            for dependency in dependencies:
+                if dependency not in done:
+                    waiting.setdefault(dependency, []).append(candidate)
+                    break
+            else:
+                done.add(task_id)
+                ready += waiting.pop(task_id, ())

@@ -50,6 +50,8 @@ _HELP_WITH = (
     (re.compile(rb"(?:True|TRUE|False|FALSE)\b"), "write true and false in small letters"),
 )
 """The same by what stands where it complains."""
+_MAY_BE_INFINITE = frozenset({float, dict, list})
+"""The types of values that are, or hold, numbers out of range; most values are texts."""
 _YAML_HELP = "JSON begins with a {; the name of a file in YAML ends in .yaml or .yml"
 
 
@@ -130,12 +132,11 @@ def all_finite(values: list[Any]) -> bool:
     It goes down level by level, so that compiled code does most of it. Numbers like 1e400 have been read as infinite.
     """
     while values:
-        kinds = set(map(type, values))
-        if float in kinds and not all(map(math.isfinite, [value for value in values if type(value) is float])):
+        if not all(map(math.isfinite, [value for value in values if type(value) is float])):
             return False
-        objects = [value.values() for value in values if type(value) is dict] if dict in kinds else []
-        arrays = [value for value in values if type(value) is list] if list in kinds else []
-        values = list(chain.from_iterable([*objects, *arrays]))
+        objects = [value.values() for value in values if type(value) is dict]
+        arrays = [value for value in values if type(value) is list]
+        values = [value for value in chain.from_iterable([*objects, *arrays]) if type(value) in _MAY_BE_INFINITE]
     return True
 
 

@@ -21,6 +21,7 @@ _AT_KEY = frozenset({"ALT110", "ALT111"})
 """These are about the key, not about the value behind it."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_COMMA = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*")
 _skip_value: Any = JSONDecoder(strict=False, parse_int=str, parse_float=str).scan_once  # type: ignore[attr-defined]
 
 
@@ -161,9 +162,7 @@ def _read(text: str, at: int, wanted: _Wanted, offsets: _Offsets) -> int:
             if key_at is not None:
                 offsets.setdefault(key_at, []).append((inside, True))
             end = _read(text, end, inside, offsets)
-        end = space(text, end).end()  # type: ignore[union-attr]
-        if text[end] == ",":
-            end = space(text, end + 1).end()  # type: ignore[union-attr]
+        end = _COMMA.match(text, end).end()  # type: ignore[union-attr]
         index += 1
     return end + 1
 

@@ -23,9 +23,10 @@ class Spelling:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = frozenset(names)
-        self._forwards = sorted(name for name in self._names if len(name) <= _LONGEST_NAME)
-        self._backwards = sorted(name[::-1] for name in self._forwards)
+        in_order = list(dict.fromkeys(names))  # often nearly that of the alphabet, and quickly sorted then
+        self._names = frozenset(in_order)
+        self._forwards = sorted([name for name in in_order if len(name) <= _LONGEST_NAME])
+        self._backwards = sorted([name[::-1] for name in self._forwards])
         self._answers: dict[str, str | None] = {}
 
     def __contains__(self, name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from altlas_runner.alt_file.diagnostics import Diagnostic, sort_by_position
 from altlas_runner.alt_file.explanation import MANY_RETRIES, MANY_SECONDS, explain
-from altlas_runner.alt_file.graph import TaskGraph, can_all_run
+from altlas_runner.alt_file.graph import TaskGraph, add_late
 from altlas_runner.alt_file.json_text import all_finite
 from altlas_runner.alt_file.models import AltFile
 from altlas_runner.alt_file.reference_checks import references_are_sound
@@ -82,23 +82,27 @@ def is_sound(alt_file: AltFile, *, may_refer: bool = True) -> bool:
     """
     if any(not text or text.isspace() for text in (alt_file.id, alt_file.title, alt_file.version)):
         return False
-    ids: list[str] = []
-    dependencies: list[Sequence[str]] = []
+    done: set[str] = set()  # the tasks whose dependencies have all gone before: in most files every task
+    late: list[tuple[str, Sequence[str]]] = []
     free_values: list[Any] = [alt_file.metadata, alt_file.__pydantic_extra__]  # where fractional numbers may stand
     for task in alt_file.tasks:  # looked at once: a large file is not in the processor's cache
         fields = task.__dict__  # half the cost of attributes
-        task_id, description, parameters = fields["id"], fields["description"], fields["parameters"]
+        task_id, description, dependencies = fields["id"], fields["description"], fields["dependencies"]
         if not task_id or not description or task_id.isspace() or description.isspace():
             return False
-        ids.append(task_id)
-        dependencies.append(fields["dependencies"] or ())
+        if not dependencies or done.issuperset(dependencies):
+            done.add(task_id)
+        else:
+            late.append((task_id, dependencies))
+        parameters = fields["parameters"]
         if parameters:
             for value in parameters.values():
                 if type(value) is not str and isinstance(value, (float, dict, list)):
                     free_values.append(value)  # noqa: PERF401  a comprehension costs more than one or two values
         if task.__pydantic_extra__:
             free_values.append(task.__pydantic_extra__)
-    if not all_finite(free_values) or not can_all_run(ids, dependencies):
+    add_late(done, late)
+    if len(done) < len(alt_file.tasks) or not all_finite(free_values):
         return False
     return not may_refer or references_are_sound(alt_file, TaskGraph.from_alt_file(alt_file), None)
 
