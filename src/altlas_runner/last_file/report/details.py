@@ -156,18 +156,23 @@ def _is_short(value: Any) -> bool:
 
 def _images(output: Any) -> list[tuple[str, str]]:
     """The small pictures in an output: data addresses, and `content_base64` beside an image type."""
-    offered = output.get("artifacts") if isinstance(output, dict) else None
-    values = list(output.values()) if isinstance(output, dict) else [output]
-    found = [_image(value) for value in [*values, *(offered if isinstance(offered, list) else ())]]
+    values: list[Any] = [output]
+    if isinstance(output, dict):
+        offered = output.get("artifacts")
+        values = [*output.values(), *(offered if isinstance(offered, list) else ())]
+    found = [_image(value) for value in values if isinstance(value, dict) or _starts_as_image(value)]
     return [image for image in found if image is not None and len(image[1]) <= _IMAGE_BYTES][:_FACTS]
+
+
+def _starts_as_image(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("data:image/")
 
 
 def _image(value: Any) -> tuple[str, str] | None:
     if isinstance(value, dict):
         return _offered_image(value)
-    if isinstance(value, str) and value.startswith("data:image/") and (match := _DATA_IMAGE.fullmatch(value)):
-        return match[1], match[2]
-    return None
+    match = _DATA_IMAGE.fullmatch(value)
+    return (match[1], match[2]) if match else None
 
 
 def _offered_image(offer: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 __all__ = ["packed"]
 
-_LEVEL = 6
+_LEVEL = 5
 
 
 def packed(value: Any) -> str:
