@@ -6,11 +6,11 @@ class Graph {
   constructor(canvas) {
     this.canvas = canvas;
     this.picture = canvas.querySelector(".graph");
-    const { width, height } = this.picture.viewBox.baseVal;
+    const { width } = this.picture.viewBox.baseVal;
     const room = canvas.clientWidth - 2 * parseFloat(getComputedStyle(canvas).paddingLeft);
     const scale = room / width;
     this.mode = button("", () => this.fit(!this.isFitted), { class: "quiet" });
-    this.mode.hidden = scale >= 1 && height < innerHeight;
+    this.mode.hidden = scale >= 1; // then it fits as it is
     canvas.parentElement.append(el("div", { class: "corner" }, this.mode));
     this.fit(scale >= LEAST_SCALE);
   }
@@ -19,14 +19,14 @@ class Graph {
     this.isFitted = isFitted;
     this.canvas.classList.toggle("fitted", isFitted);
     this.mode.textContent = isFitted ? "Own size" : "Fit the width";
-    if (!isFitted) this.centre();
+    this.centre();
   }
 
   /** Scrolls to the first task that failed, else to the beginning of the critical path, else to the first box. */
   centre() {
     const box = this.picture.querySelector(".box.failed, .box.timeout") ?? this.picture.querySelector(".box.critical, .box");
     const [x, y] = box.getAttribute("transform").match(/-?[\d.]+/g).map(Number);
-    const zoom = this.picture.currentCSSZoom ?? 1;
-    this.canvas.scrollTo((x + 88) * zoom - this.canvas.clientWidth / 2, Math.max(0, (y + 23) * zoom - this.canvas.clientHeight / 2));
+    const size = this.picture.getBoundingClientRect().width / this.picture.viewBox.baseVal.width;
+    this.canvas.scrollTo((x + 88) * size - this.canvas.clientWidth / 2, (y + 23) * size - this.canvas.clientHeight / 2);
   }
 }
