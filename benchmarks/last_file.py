@@ -44,7 +44,6 @@ def writing_seconds(rounds: int) -> dict[str, float]:
         subjects: dict[str, Callable[[], Any]] = {
             AGAINST: lambda: orjson.dumps(plain),
             OURS: lambda: write_atomically(place, json_chunks(last_file)),
-            "orjson.dumps, the records": lambda: orjson.dumps(last_file, option=orjson.OPT_UTC_Z),
         }
         return cpu_seconds(subjects, rounds)
 

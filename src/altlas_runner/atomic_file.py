@@ -48,9 +48,9 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes | memoryview]) 
 
 def remove_leftovers(directory: Path) -> None:
     """Remove the temporary files of writers that were killed; nobody may be writing into the directory."""
-    for file in directory.iterdir():
-        if _TEMPORARY_NAME.fullmatch(file.name):
-            with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        for file in directory.iterdir():
+            if _TEMPORARY_NAME.fullmatch(file.name):
                 file.unlink()
 
 

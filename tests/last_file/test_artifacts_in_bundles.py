@@ -135,6 +135,8 @@ def test_secrets_are_removed_from_text_also_where_two_pieces_meet_and_never_from
     assert read_artifact(tmp_path, found[0]).decode() == text.replace(key, "[redacted]")
     assert read_artifact(tmp_path, found[1]) == noise
     assert found[0].description == "[redacted]"
+    assert found[0].path == "artifacts/a/[redacted].txt.gz"
+    assert key not in str(found)
 
 
 def test_secrets_of_the_alt_file_are_removed_from_artifacts_of_results(tmp_path: Path) -> None:

@@ -121,8 +121,8 @@ def test_a_kill_at_any_instant_leaves_no_result_or_a_whole_one(tmp_path: Path) -
         else:
             whole += 1
             assert len(assert_whole(bundle).get_all_artifacts()) == 16
-    assert broken >= KILLS // 4, "most kills hit a bundle that is being written"
-    assert whole >= 1
+    assert broken >= 1, "kills hit bundles that were being written"
+    assert whole >= 2
 
 
 def test_what_a_killed_writer_left_is_gone_with_the_next_bundle_of_its_id(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ FAULTS = [
     Fault("the first attempt counts as a retry", "len(attempts) - 1 if attempts else 0", "len(attempts or ())"),
     Fault(
         "an attempt begins when the task first got a slot",
-        " or self.attempt_start[task] != self.first_start[task]  #",
-        "  #",
+        " or self.attempt_start[task] != self.first_start[task] or kept:",
+        " or kept:",
     ),
 ]

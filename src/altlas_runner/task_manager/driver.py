@@ -182,7 +182,6 @@ class Driver:
         assert worker is not None
         worker_of, stopping, abandoned = self._worker_of, self._stopping, self._abandoned
         make_attempt, step, time = self._executor.attempt, self._scheduler.step, self._loop.time
-        concerns_keeping = self._keeping.concerns
         ended = AttemptEnded(task, _NOT_TRIED)  # used again for every outcome
         signal: Signal
         while True:
@@ -193,9 +192,11 @@ class Driver:
                 try:
                     outcome = await make_attempt(self._task_attempt(task))
                     ended.task = task
-                    ended.outcome = outcome if type(outcome) is Outcome else _no_outcome(outcome)
-                    if concerns_keeping(ended.outcome):
-                        ended.outcome = await self._keeping.keep(self._plan.ids[task], ended.outcome)
+                    if type(outcome) is not Outcome:
+                        outcome = _no_outcome(outcome)
+                    elif outcome.artifacts or (type(outcome.output) is dict and "artifacts" in outcome.output):
+                        outcome = await self._keeping.keep(self._plan.ids[task], outcome)
+                    ended.outcome = outcome
                     signal = ended
                 except (Exception, asyncio.CancelledError) as error:
                     signal = self._signal_of(task, error)

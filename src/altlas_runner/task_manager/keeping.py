@@ -31,17 +31,14 @@ class ArtifactKeeping:
         self._store = store
         self._files_of = files_of
 
-    def concerns(self, outcome: Outcome) -> bool:
-        """Whether a completed attempt has anything to keep. Most have not, and this is all that they cost."""
-        output = outcome.output
-        in_output = type(output) is dict and self._store is not None and bool(output.get("artifacts"))
-        return outcome.ok and (in_output or bool(outcome.artifacts))
-
     async def keep(self, task_id: str, outcome: Outcome) -> Outcome:
-        """The outcome of a completed attempt, with what became of its artifacts.
+        """The outcome of an attempt, with what became of its artifacts if it completed and has any.
 
         A cancellation waits until the store is done: whoever asked for it decides what the outcome is worth.
         """
+        in_output = self._store is not None and isinstance(outcome.output, dict) and outcome.output.get("artifacts")
+        if not outcome.ok or not (outcome.artifacts or in_output):
+            return outcome
         keeping = asyncio.ensure_future(self._kept(task_id, outcome))
         try:
             kept = await asyncio.shield(keeping)

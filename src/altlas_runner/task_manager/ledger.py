@@ -144,9 +144,7 @@ class Ledger:
     def complete(self, task: int, outcome: Outcome, now: float) -> None:
         """The attempt that began last completed its task."""
         kept = outcome.kept
-        if (
-            kept or task in self.attempts or self.attempt_start[task] != self.first_start[task]
-        ):  # it failed, or was held
+        if task in self.attempts or self.attempt_start[task] != self.first_start[task] or kept:  # no plain first try
             self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
             metadata = {"artifact_problems": list(kept.problems)} if kept and kept.problems else None
             self.finish(

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -70,7 +71,7 @@ class BundleArtifacts:
                 problems.append(offer)
                 continue
             try:
-                artifacts.append(self._kept(task_id, offer, files_in))
+                artifacts.append(self._kept(task_id, self._clean(offer), files_in))
             except (OSError, TooLargeError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else error
                 problems.append(f"{_shown(offer.name)} cannot be kept: {reason}")
@@ -78,7 +79,7 @@ class BundleArtifacts:
             problems[_MOST_PROBLEMS:] = [f"and {len(problems) - _MOST_PROBLEMS:,} more"]
         problems = [visible(self._redactor.text(problem)) for problem in problems]
         for problem in problems:
-            _log.warning("task %s: %s", _shown(task_id), problem)
+            _log.warning("task %s: %s", _shown(self._redactor.text(task_id)), problem)
         return KeptArtifacts(artifacts, problems)
 
     def keep_output(self, task_id: str, output: Any) -> Artifact:
@@ -106,14 +107,12 @@ class BundleArtifacts:
         """Remove what no artifact names: of a run without a result, of an earlier bundle of the same id."""
         root = self._bundle / ARTIFACTS_NAME
         named = {artifact.path for artifact in kept}
-        if root.is_symlink() or not root.is_dir():
-            return
-        for directory in list(root.iterdir()):
+        for directory in _inside(root):
             with suppress(OSError):
                 if directory.is_symlink() or not directory.is_dir():
                     directory.unlink()
                     continue
-                for file in list(directory.iterdir()):
+                for file in _inside(directory):
                     if f"{ARTIFACTS_NAME}/{directory.name}/{file.name}" not in named:
                         shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
                 directory.rmdir()  # fails where something is left in it
@@ -136,8 +135,8 @@ class BundleArtifacts:
                 redactor=self._redactor,
             )
         mime_type = mime_type_of(wished, offer.mime_type, written.head)
-        original = self._redactor.text(offer.name[: 4 * _NAME_SHOWN])
-        notes = {**({} if original == name else {"name": original}), **_compression(written)}
+        original = {} if offer.name == name else {"name": offer.name[: 4 * _NAME_SHOWN]}
+        notes = {**original, **_compression(written)}
         return Artifact(
             id=f"{directory_id}/{name}",
             artifact_type=artifact_type_of(wished, mime_type),
@@ -145,8 +144,18 @@ class BundleArtifacts:
             size_bytes=written.size_bytes,
             sha256=written.sha256,
             path=f"{ARTIFACTS_NAME}/{directory_id}/{written.name}",
-            description=self._redactor.text(offer.description) if offer.description else None,
+            description=offer.description,
             metadata=notes or None,
+        )
+
+    def _clean(self, offer: Offer) -> Offer:
+        """The offer without secrets in what is said of its content."""
+        text = self._redactor.text
+        return replace(
+            offer,
+            name=text(offer.name),
+            mime_type=offer.mime_type and text(offer.mime_type),
+            description=offer.description and text(offer.description),
         )
 
     @contextmanager
@@ -188,6 +197,13 @@ def _content_of(offer: Offer, files_in: Path | None, limits: ArtifactLimits) -> 
         if size > limits.size_bytes:
             raise TooLargeError(size, limits.size_bytes)
         yield iter(lambda: file.read(CHUNK_LENGTH), b"")
+
+
+def _inside(directory: Path) -> list[Path]:
+    """What is in a directory; nothing when it is none, cannot be read, or is a link."""
+    with suppress(OSError):
+        return [] if directory.is_symlink() else list(directory.iterdir())
+    return []
 
 
 def _chunks(content: bytes) -> Iterator[bytes]:
