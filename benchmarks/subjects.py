@@ -43,8 +43,8 @@ def ours(
 
 def bare(graph: TaskGraph, concurrency: int, loop: Loop = asyncio.new_event_loop) -> Callable[[], object]:
     """The same graph in the bare loop, ready to begin."""
-    missing = graph.dependency_counts
-    return lambda: _run_on(loop, bare_loop(graph.dependents, missing, concurrency))
+    dependents, missing = graph.dependents, graph.dependency_counts
+    return lambda: _run_on(loop, bare_loop(dependents, missing, concurrency))
 
 
 def _run_on(loop: Loop, main: Coroutine[Any, Any, object]) -> object:

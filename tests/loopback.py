@@ -11,17 +11,20 @@ Answer = Callable[[Any], web.StreamResponse]
 
 
 class LoopbackService:
-    """Answers POST /execute in a thread of its own.
+    """Answers POST requests at its path in a thread of its own.
 
     `answers` maps a task id to a function of the request's JSON that makes the response; other tasks are completed.
     """
 
-    def __init__(self, answers: Mapping[str, Answer] | None = None, *, delay: float = 0.0) -> None:
+    def __init__(
+        self, answers: Mapping[str, Answer] | None = None, *, delay: float = 0.0, path: str = "/execute"
+    ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""
         self._answers = answers or {}
         self._delay = delay
+        self._path = path
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -45,7 +48,7 @@ class LoopbackService:
     async def _main(self) -> None:
         self._stop = asyncio.Event()
         app = web.Application()
-        app.router.add_post("/execute", self._execute)
+        app.router.add_post(self._path, self._execute)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

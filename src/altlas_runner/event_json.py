@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -28,7 +27,7 @@ from altlas_runner.task_manager.events import (
 
 __all__ = ["EVENT_NAMES", "event_to_dict", "event_to_json", "json_line", "rfc3339"]
 
-EVENT_NAMES: dict[type, str] = {
+EVENT_NAMES: dict[type[Event], str] = {
     RunStarted: "run_started",
     RunPaused: "run_paused",
     RunResumed: "run_resumed",
@@ -42,7 +41,7 @@ EVENT_NAMES: dict[type, str] = {
 }
 """The name of each kind of event, the field `event` of its JSON."""
 
-_FIELDS = {kind: tuple(field.name for field in fields(kind) if field.name != "at") for kind in EVENT_NAMES}
+_FIELDS = {kind: tuple(name for name in kind._fields if name != "at") for kind in EVENT_NAMES}
 _FIELDS[TaskFinished] = ("task_id",)
 _OF_RESULT = ("status", "error_code", "error", "execution_time_ms", "retry_count", "started_at")
 

@@ -58,6 +58,11 @@ def no_listener(kind: str, fields: Mapping[str, Any]) -> None:
     """Drop a progress report that nobody listens to."""
 
 
+def nobody_held() -> bool:
+    """Say that nothing waits for room: whoever was held comes again at the instant that it was told."""
+    return False
+
+
 @dataclass(slots=True)
 class TaskAttempt:
     """One try of one task, as handed to an executor.
@@ -71,6 +76,10 @@ class TaskAttempt:
         deadline: instant on the event loop's clock (`loop.time()`) by which the whole task must have ended, or None.
             The scheduler stops the attempt then; an executor may use it to choose shorter timeouts.
         emit: reports progress (a kind and its fields) to the observers of the run.
+        alternative: which of the executor's alternatives (its models and services, in order) is to be asked; raised by
+            the retry policy when one of them is given up. An executor without alternatives can ignore it.
+        wake: an executor that held this attempt calls it when there is room sooner than it had said; the task then
+            comes again at once, or is on its way already. False when it will not come: it has ended.
     """
 
     task: Task
@@ -80,6 +89,8 @@ class TaskAttempt:
     context: Mapping[str, Any] = field(default_factory=dict)
     deadline: float | None = None
     emit: Callable[[str, Mapping[str, Any]], None] = no_listener
+    alternative: int = 0
+    wake: Callable[[], bool] = nobody_held
 
     @property
     def idempotency_key(self) -> str:
@@ -103,6 +114,9 @@ class Outcome:
         retry_after: seconds that the service asked to wait at least (failed), or None.
         not_before: instant on the event loop's clock at which the executor has room for this task (held), or None.
         kept: what became of the artifacts; the task manager puts it there when it has an `ArtifactStore`.
+        model: what was asked, where the executor has several alternatives; else None.
+        service: where that model is.
+        metadata: what else is to stand in the task's result (completed), or None.
     """
 
     ok: bool
@@ -115,13 +129,21 @@ class Outcome:
     retry_after: float | None = None
     not_before: float | None = None
     kept: KeptArtifacts | None = None
+    model: str | None = None
+    service: str | None = None
+    metadata: Mapping[str, Any] | None = None
 
     @classmethod
     def completed(
-        cls, output: Any = None, *, artifacts: Sequence[Mapping[str, Any]] = (), usage: Usage | None = None
+        cls,
+        output: Any = None,
+        *,
+        artifacts: Sequence[Mapping[str, Any]] = (),
+        usage: Usage | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Outcome:
         """The attempt succeeded with a complete output."""
-        return cls(True, output, artifacts, usage)
+        return cls(True, output, artifacts, usage, metadata=metadata)
 
     @classmethod
     def failed(
@@ -140,7 +162,8 @@ class Outcome:
     def held(cls, not_before: float, reason: str) -> Outcome:
         """Nothing was tried: a limit of the executor leaves no room before an instant of the event loop's clock.
 
-        The task waits without a slot and comes again then. That counts as no attempt; its deadline goes on.
+        The task waits without a slot and comes again then, or when `TaskAttempt.wake` is called before. That counts as
+        no attempt; its deadline goes on.
 
         Args:
             not_before: the instant.
@@ -198,4 +221,4 @@ def idempotency_key(run_id: str, task_id: str) -> str:
         >>> idempotency_key("last_1", "übersicht")
         'last_1:%C3%BCbersicht'
     """
-    return f"{run_id}:{quote(task_id, safe=_PLAIN)}"
+    return quote(f"{run_id}:{task_id}", safe=_PLAIN)

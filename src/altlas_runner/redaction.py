@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ _KEY_LIKE_ENDS = (
 )
 _MIN_SECRET_LENGTH = 4
 _MIN_FOUND_LENGTH = 8
+_MIN_BASE64_DIGITS = 5
+_BASE64_DIGIT = "[-+/_0-9A-Za-z]?"
 _SCHEMES = frozenset({"basic", "bearer", "token"})
 
 
@@ -80,7 +85,9 @@ def secrets_in(value: Any) -> set[str]:
 
 
 class Redactor:
-    """Replaces known secrets wherever they stand in a text or a JSON value.
+    """Replaces known secrets wherever they stand in a text or a JSON value, also encoded for URLs, in base64 or JSON.
+
+    In base64 a secret is found wherever it begins in what was encoded, in both alphabets, with padding and without.
 
     Args:
         secrets: the texts that must never show; shorter ones than four characters are not looked for, because they
@@ -88,12 +95,16 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({s for s in secrets if len(s) >= _MIN_SECRET_LENGTH}, key=len, reverse=True)
-        self._known = known
-        self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
-        encoded = sorted((text.encode("utf-8", "surrogatepass") for text in known), key=len, reverse=True)
-        self._encoded = re.compile(b"|".join(map(re.escape, encoded))) if known else None
-        self._longest = len(encoded[0]) if known else 0
+        given = {secret for secret in secrets if len(secret) >= _MIN_SECRET_LENGTH}
+        in_json = {json.dumps(secret, ensure_ascii=plain)[1:-1] for secret in given for plain in (True, False)}
+        self._known = known = sorted(given | in_json, key=len, reverse=True)
+        forms = [form for secret in known for form in (_url_form(secret), *_base64_forms(secret))]
+        self._pattern = re.compile("|".join(forms)) if forms else None
+        # Most texts hold nothing. A search for these is many times cheaper than the pattern.
+        self._marks = [mark for secret in known for mark in (secret, *_base64_marks(secret))]
+        self._shortest = min(map(len, self._marks), default=0)
+        self._in_bytes = re.compile("|".join(forms).encode("utf-8", "surrogatepass")) if forms else None
+        self._longest = max((3 * len(secret.encode("utf-8", "surrogatepass")) + 8 for secret in known), default=0)
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
@@ -104,24 +115,33 @@ class Redactor:
         return Redactor([*self._known, *other._known])
 
     def text(self, text: str) -> str:
-        """The text without the secrets."""
-        return self._pattern.sub(REDACTED, text) if self._pattern else text
+        """The text without the secrets; the same object when it holds none."""
+        if self._pattern is None or len(text) < self._shortest:
+            return text
+        if not ("%" in text or "+" in text or self._is_marked(text)):
+            return text
+        return self._pattern.sub(REDACTED, text)
 
     def value(self, value: Any) -> Any:
-        """A JSON value without the secrets, in keys and values; the same object when there is nothing to look for."""
+        """A JSON value without the secrets, in keys and values; the same object when it holds none."""
         if self._pattern is None:
             return value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.value(k): self.value(v) for k, v in value.items()}
+            clean = {self.text(k) if isinstance(k, str) else k: self.value(v) for k, v in value.items()}
+            same = all(
+                k is other and v is seen for (k, v), (other, seen) in zip(clean.items(), value.items(), strict=False)
+            )
+            return value if same and len(clean) == len(value) else clean
         if isinstance(value, list):
-            return [self.value(item) for item in value]
+            items = [self.value(item) for item in value]
+            return value if all(map(is_, items, value)) else items
         return value
 
     def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Content in UTF-8 without the secrets, piece by piece; also one that two pieces share is found."""
-        if self._encoded is None:
+        if self._in_bytes is None:
             yield from chunks
             return
         held = b""
@@ -129,7 +149,7 @@ class Redactor:
             held += chunk
             certain = len(held) - self._longest + 1  # a secret that begins before this place is whole
             clean, place = [], 0
-            for match in self._encoded.finditer(held):
+            for match in self._in_bytes.finditer(held):
                 if match.start() >= certain:
                     break
                 clean += [held[place : match.start()], REDACTED.encode()]
@@ -139,4 +159,50 @@ class Redactor:
                 place = certain
             held = held[place:]
             yield b"".join(clean)
-        yield self._encoded.sub(REDACTED.encode(), held)
+        yield self._in_bytes.sub(REDACTED.encode(), held)
+
+    def _is_marked(self, text: str) -> bool:
+        for mark in self._marks:  # noqa: SIM110 - a generator costs more than the searches
+            if mark in text:
+                return True
+        return False
+
+
+def _url_form(secret: str) -> str:
+    """A pattern for the secret as it is and in every URL-encoding of it."""
+    return "".join(map(_url_forms_of, secret))
+
+
+def _url_forms_of(character: str) -> str:
+    encoded = "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+    digits = re.sub("[A-F]", lambda letter: f"[{letter[0]}{letter[0].lower()}]", encoded)
+    return f"(?:{re.escape(character)}|{digits}{'|[+]' if character == ' ' else ''})"
+
+
+def _base64_forms(secret: str) -> Iterator[str]:
+    """Patterns for the secret within base64, one for each place modulo three at which it may begin.
+
+    Characters at its ends that also hold bits of a neighbour are taken with it.
+    """
+    for mark, begins_within, ends_within in _base64_cuts(secret):
+        digits = "".join({"+": "[-+]", "/": "[/_]"}.get(digit, digit) for digit in mark)
+        before, behind = (_BASE64_DIGIT if shared else "" for shared in (begins_within, ends_within))
+        yield f"{before}{digits}{behind}={{0,2}}"
+
+
+def _base64_marks(secret: str) -> Iterator[str]:
+    """The texts of which one stands in every text that holds the secret in base64."""
+    for mark, _, _ in _base64_cuts(secret):
+        yield mark
+        if "+" in mark or "/" in mark:
+            yield mark.replace("+", "-").replace("/", "_")
+
+
+def _base64_cuts(secret: str) -> Iterator[tuple[str, bool, bool]]:
+    """For each beginning modulo three the digits that the secret alone decides, and whether shared ones are beside."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    for before in range(3):
+        first, end = -(-8 * before // 6), 8 * (before + len(raw)) // 6
+        if end - first >= _MIN_BASE64_DIGITS:
+            digits = b64encode(bytes(before) + raw + bytes(2)).decode()[first:end]
+            yield digits, bool(8 * before % 6), bool(8 * (before + len(raw)) % 6)

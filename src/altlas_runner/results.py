@@ -31,6 +31,11 @@ class Usage:
     output_tokens: int = 0
     cost: float | None = None
 
+    def plus(self, other: Usage) -> Usage:
+        """Both together; the cost is known only if both are."""
+        cost = None if self.cost is None or other.cost is None else self.cost + other.cost
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens, cost)
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -44,6 +49,8 @@ class Attempt:
         error_code: the typed reason, such as AI_UPSTREAM; None when it completed.
         error: the reason in words; None when it completed.
         wait_before_ms: milliseconds waited between the end of the attempt before and the start of this one.
+        model: which model was asked, where the executor has several to fall back on; else None.
+        service: where that model is, such as `api.example.com`.
     """
 
     number: int
@@ -53,6 +60,8 @@ class Attempt:
     error_code: str | None = None
     error: str | None = None
     wait_before_ms: int = 0
+    model: str | None = None
+    service: str | None = None
 
 
 @dataclass(slots=True)

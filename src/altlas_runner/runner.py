@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
-from altlas_runner.ai_service import AiServiceClient
+from altlas_runner import log_records
+from altlas_runner.ai_service import AiServiceClient, CachedAnswers, PriceTable
 from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.config import RunnerConfig
@@ -87,7 +88,7 @@ class Runner:
 
     async def __aenter__(self) -> Self:
         if self._executor is None:
-            self._kept_client = await AiServiceClient(self.config.ai_service()).__aenter__()
+            self._kept_client = await self._client().__aenter__()
         return self
 
     async def __aexit__(
@@ -144,9 +145,14 @@ class Runner:
         run_id = new_run_id()
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
-            executor: Executor | None = self._executor or self._kept_client
-            if executor is None and len(handled_tasks(chosen.tasks, handlers)) < len(chosen.tasks):
-                executor = await stack.enter_async_context(AiServiceClient(service))
+            stack.enter_context(log_records.redacted(redactor))
+            executor, client = self._executor, self._kept_client
+            if executor is None and client is None and len(handled_tasks(chosen.tasks, handlers)) < len(chosen.tasks):
+                client = await stack.enter_async_context(self._client())
+            if executor is None and client is not None:
+                executor = client
+                if self.config.cache is not None:
+                    executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
             manager = TaskManager(
                 chosen,
                 executor,
@@ -162,6 +168,8 @@ class Runner:
                 concurrency_groups=self.config.concurrency_groups,
                 run_deadline_seconds=self.config.run_deadline_seconds,
                 fail_fast=self.config.fail_fast,
+                max_cost=self.config.max_cost,
+                max_tokens_total=self.config.max_tokens_total,
             )
             generator.make_directory(manager.run_id)  # before anything is paid for
             self._running[manager.run_id] = manager
@@ -183,6 +191,12 @@ class Runner:
                 provenance=facts,
                 redactor=redactor,
             )
+
+    def _client(self) -> AiServiceClient:
+        prices = self.config.prices
+        return AiServiceClient(
+            self.config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices)
+        )
 
     def cancel(self, reason: str = "the run was cancelled") -> None:
         """Cancel every run of this runner; each still returns its LAST file, and its bundle is written."""

@@ -117,6 +117,21 @@ async def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+
+
+def chunk(content: bytes) -> bytes:
+    """One chunk of a body in chunks; the empty one is its end."""
+    return b"%x\r\n%b\r\n" % (len(content), content)
+
+
+def event_stream(*pieces: bytes, pause: float = 0.0, headers: bytes = b"", ends: bool = True) -> Behaviour:
+    """A stream of server-sent events, each piece a chunk; broken off behind the last piece unless it ends."""
+    head = STREAM_HEAD + headers + b"Transfer-Encoding: chunked\r\n\r\n"
+    chunks = [*map(chunk, filter(None, pieces)), *([chunk(b"")] if ends else [])]
+    return raw(head, *chunks, pause=pause, then_close=not ends)
+
+
 def reset_after(sent: bytes) -> Behaviour:
     async def behave(writer: asyncio.StreamWriter) -> None:
         writer.write(sent)

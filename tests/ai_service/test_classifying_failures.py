@@ -90,11 +90,9 @@ def test_an_error_text_is_one_short_line_that_every_file_can_hold(text: str) -> 
 
 @given(pieces=st.lists(st.binary(max_size=50), max_size=20), limit=st.integers(0, 300))
 def test_a_body_is_whole_or_too_large(pieces: list[bytes], limit: int) -> None:
-    def read() -> bytes | None:
+    def read() -> bytes:
         reader = BodyReader("", limit)
-        for piece in pieces:
-            reader.feed(piece)
-        return reader.finish()
+        return b"".join(part for piece in pieces for part in reader.read(piece))
 
     whole = b"".join(pieces)
     if len(whole) <= limit:
@@ -109,12 +107,18 @@ def test_bytes_behind_a_compressed_body_are_refused() -> None:
 
     reader = BodyReader("gzip", 1000)
     with pytest.raises(BodyError, match="followed by more bytes"):
-        reader.feed(gzip.compress(b"{}") + b"more")
+        list(reader.read(gzip.compress(b"{}") + b"more"))
 
 
 @pytest.mark.parametrize("body", [b"1e308", b'"1e999"', b"12345678901234567890", b"\xef\xbb\xbf{}"])
 def test_json_at_the_edge_of_what_is_allowed_is_taken(body: bytes) -> None:
     assert parse_json(body) is not None
+
+
+def test_json_of_too_many_small_parts_is_too_large() -> None:
+    with pytest.raises(BodyTooLargeError, match="250,000 objects and arrays"):
+        parse_json(b"[" + b"[]," * 250_000 + b"1]")
+    assert len(parse_json(b"[" + b"[]," * 249_999 + b"1]")) == 250_000
 
 
 @pytest.mark.parametrize("body", [b"1e309", b"[-1e400]", b'{"a": {"b": 1E+999}}', b"1" * 400 + b".0"])

@@ -93,6 +93,25 @@ def test_connections_are_reused() -> None:
     assert len(ports) == 1
 
 
+def test_a_second_answer_to_one_request_is_not_taken_for_the_answer_to_the_next() -> None:
+    async def twice(writer: asyncio.StreamWriter) -> None:
+        await answer_json("mine")(writer)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        await answer_json("somebody else's")(writer)
+
+    async def main() -> list[Outcome]:
+        async with (
+            FaultServer(twice, answer_json("mine, too")) as server,
+            AiServiceClient(AiServiceConfig(base_url=server.url)) as client,
+        ):
+            first = await client.attempt(attempt_for())
+            await asyncio.sleep(0.2)
+            return [first, await client.attempt(attempt_for())]
+
+    assert [outcome.output for outcome in asyncio.run(main())] == ["mine", "mine, too"]
+
+
 def test_attempts_beyond_max_connections_wait_without_their_timeout_running() -> None:
     async def main() -> None:
         async with FaultServer(delayed(answer_json(1), 0.2)) as server:

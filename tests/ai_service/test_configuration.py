@@ -34,7 +34,7 @@ def test_it_cannot_be_changed() -> None:
         ({"temperature": 2.1}, r"temperature"),
         ({"max_tokens": 0}, r"max_tokens"),
         ({"model": ""}, r"model"),
-        ({"protocol": "soap"}, r"protocol: input should be 'altlas', 'openai' or 'local'"),
+        ({"protocol": "soap"}, r"protocol: input should be 'altlas', 'openai', 'anthropic' or 'local'"),
         ({"base_url": "ftp://host"}, r"base_url: must be a URL such as http://host:8000"),
         ({"base_url": "localhost:8000"}, r"base_url: must be a URL"),
         ({"base_url": "http://"}, r"base_url"),

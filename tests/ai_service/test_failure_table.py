@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -315,7 +316,24 @@ def test_a_compressed_answer_is_unpacked(pack: Any) -> None:
     assert request.headers["accept-encoding"] == "gzip, deflate"
 
 
+def test_an_answer_of_several_mebibytes_is_an_output() -> None:
+    value = ["x" * 1000] * 3000
+    assert attempt_once(answer_json(value))[0].output == value
+
+
 def test_a_chunked_answer_in_single_bytes_is_put_together() -> None:
     chunks = b"".join(b"1\r\n" + bytes([byte]) + b"\r\n" for byte in '{"a": "ü"}'.encode()) + b"0\r\n\r\n"
     outcome, _ = attempt_once(raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks))
     assert outcome.output == {"a": "ü"}
+
+
+# -- what is said about it ---------------------------------------------------------------------------------------------
+
+
+def test_every_code_stands_on_the_page_about_ai_services() -> None:
+    root = Path(__file__).parent.parent.parent
+    sources = [*(root / "src" / "altlas_runner" / "ai_service").glob("*.py"), root / "src/altlas_runner/execution.py"]
+    codes = {code for source in sources for code in re.findall(r'"(AI_[A-Z_]+)', source.read_text())}
+    page = (root / "docs" / "ai-services.md").read_text()
+    assert len(codes) > 15
+    assert [code for code in sorted(codes) if not re.search(rf"\b{code}(\b|…)", page)] == []

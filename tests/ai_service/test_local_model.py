@@ -43,13 +43,13 @@ class Generations:
         self.under_way = self.most_under_way = self.ended = 0
         self.begun = threading.Event()
 
-    def generate(self, server: Any, body: dict[str, Any], stop: threading.Event) -> Any:
+    def generate(self, *arguments: Any) -> Any:
         with self._lock:
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
         self.begun.set()
         try:
-            return self._real(server, body, stop)
+            return self._real(*arguments)
         finally:
             with self._lock:
                 self.under_way -= 1
@@ -152,6 +152,22 @@ def test_the_model_answers_with_text_name_reason_and_usage(generations: Generati
     assert result.usage is not None
     assert result.usage.input_tokens > 5
     assert 0 < result.usage.output_tokens <= 30
+
+
+@pytest.mark.slow
+def test_the_text_is_told_while_it_is_generated(generations: Generations) -> None:
+    told: list[tuple[str, bool]] = []
+
+    async def main() -> Outcome:
+        config = AiServiceConfig(protocol="local", use_streaming=True, seed=1, timeout_seconds=600)
+        task = Task(id="t", description="Say hello to Ada.", parameters={"max_tokens": 30})
+        async with AiServiceClient(config) as client:
+            emit = lambda _, fields: told.append((fields["text"], generations.ended == 0))  # noqa: E731
+            return await client.attempt(attempt_for(task, emit=emit))
+
+    outcome = asyncio.run(main())
+    assert "".join(text for text, _ in told) == outcome.output["text"]
+    assert told[0][1]  # not all of it at the end
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from altlas_runner.ai_service import AiServiceClient, AiServiceConfig
+from altlas_runner.ai_service.provider import Provider
 from altlas_runner.alt_file import Task
 from altlas_runner.execution import Executor, RetryingExecutor
 from altlas_runner.results import TaskResult, Usage
@@ -192,7 +193,7 @@ def test_a_defect_in_the_library_fails_the_task_and_does_not_raise(monkeypatch: 
 
     async def main() -> TaskResult:
         async with AiServiceClient(AiServiceConfig(api_key="sk-planted")) as client:
-            monkeypatch.setattr(client, "_attempt", broken)
+            monkeypatch.setattr(Provider, "answer", broken)
             return await client.execute_task(Task(id="t", description="x"))
 
     result = asyncio.run(main())

@@ -54,9 +54,11 @@ def test_the_idempotency_key_is_made_of_run_and_task() -> None:
     assert request.headers["idempotency-key"] == "last_9:%C3%BCbersicht"
 
 
-def test_streaming_is_never_asked_for() -> None:
-    _, request = attempt_once(answer_json(1), use_streaming=True)
-    assert request.json["stream"] is False
+def test_a_service_that_does_not_stream_although_it_was_asked_to_is_understood() -> None:
+    outcome, request = attempt_once(answer_json(1), use_streaming=True)
+    assert request.json["stream"] is True
+    assert request.headers["accept"] == "text/event-stream, application/json"
+    assert outcome.output == 1
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,22 @@ def test_exactly_the_keys_that_stand_twice_are_told_at_the_last_of_them(around: 
     assert sorted(each.path for each in found) == sorted(repeated(value, ("author",)))
     lines = text.split("\n")
     for each in found:
-        assert each.line is not None
-        assert each.column is not None
-        key, _ = json.JSONDecoder().raw_decode(lines[each.line - 1][each.column - 1 :])
-        assert json_pointer((key,)) == "/" + each.path.rsplit("/", 1)[1]
+        (first,) = each.related
+        for place in (each, first):
+            assert place.line is not None
+            assert place.column is not None
+            key, _ = json.JSONDecoder().raw_decode(lines[place.line - 1][place.column - 1 :])
+            assert json_pointer((key,)) == "/" + each.path.rsplit("/", 1)[1]
+        assert (first.line, first.column) < (each.line, each.column)
+
+
+@pytest.mark.parametrize("head", ['{"id": "f", "title": "t", "tasks": [],\n%}', "id: f\ntitle: t\ntasks: []\n%"])
+def test_the_first_of_the_equal_keys_is_shown_too(head: str) -> None:
+    """An object that does not count has the key as well; what is meant is the first one in the same object."""
+    text = head.replace("%", '"author": {"a": 1},\n"author": {"a": 2,\n"a": 3,\n"a": 4}')
+    if not text.startswith("{"):
+        text = text.replace("},\n", "}\n")
+    found = [diagnostic for diagnostic in AltParser().validate(text) if diagnostic.code == "ALT111"]
+    places = [(each.path, each.line, *(place.line for place in each.related)) for each in found]
+    line = text[: text.index('"author"')].count("\n") + 1
+    assert places == [("/author", line + 1, line), ("/author/a", line + 3, line + 1)]

@@ -116,6 +116,7 @@ def test_every_violation_of_a_given_schema_is_reported_with_its_path() -> None:
         ("ALT305", "/tasks/0"),
         ("ALT305", "/tasks/0/id"),
     ]
+    assert caught.value.diagnostics[0].help == "mend this, or the rule /properties/title/minLength of the schema"
     assert parser.validate(text) == caught.value.diagnostics
     without_text = parser.validate(AltParser().parse_from_string(text))
     assert [(d.path, d.line) for d in without_text] == [(d.path, None) for d in caught.value.diagnostics]

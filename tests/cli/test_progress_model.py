@@ -58,6 +58,19 @@ def view(standing: Standing, seconds: float, most: int = 24) -> list[str]:
 # -- counts ----------------------------------------------------------------------------------------------------------
 
 
+def test_an_attempt_that_waits_for_room_at_its_service_is_counted_as_waiting_with_its_reason() -> None:
+    starts = [TaskStarted(at(0), name, 1) for name in ("a", "b")]
+    waits = TaskProgress(at(1), "b", "waits_for_room", {"reason": "IN_FLIGHT"})
+    standing = standing_after(*starts, waits, total=2)
+    assert "1 waiting  1 running" in standing.summary(at(2))
+    assert view(standing, 2)[1:] == ["running    a  2.0 s", "waiting    b  2.0 s for room (IN_FLIGHT)"]
+    standing.apply(TaskProgress(at(3), "b", "has_room", {}))
+    assert "2 running" in standing.summary(at(3))
+    standing.apply(waits)
+    standing.apply(end(4, "b", F))
+    assert "waiting" not in standing.summary(at(4))
+
+
 @given(graphs(max_size=6), st.lists(st.sampled_from(["ok", "no", "retry"]), min_size=1), st.integers(1, 4), st.data())
 def test_at_every_instant_every_task_is_counted_once(
     graph: dict[str, list[str]], script: list[str], concurrency: int, data: st.DataObject

@@ -86,6 +86,7 @@ def test_a_box_of_the_collapsed_graph_leads_to_its_tasks(browser: Browser, large
     place, _, _ = large
     browser.open(place)
     assert "Collapsed view" in browser.run("document.body.innerText")
+    browser.run("document.querySelector('.box a').scrollIntoView({block: 'center'})")
     browser.driver.find_element("css selector", ".box a").click()
     browser.until("document.querySelector('.found').textContent.includes(' of ')")
     assert browser.run("document.querySelector('.rows .name').textContent") == "fetch-0"

@@ -17,8 +17,8 @@ FAULTS = [
     ),
     Fault(
         "ready tasks start in the order in which they became ready",
-        "heappush(self._slots.ready, self._plan.order[dependent])",
-        "self._slots.ready.append(self._plan.order[dependent])",
+        "heappush(self._slots.ready, self._order[dependent])",
+        "self._slots.ready.append(self._order[dependent])",
     ),
     Fault(
         "low priority first",
@@ -43,8 +43,28 @@ FAULTS = [
     ),
     Fault(
         "a pause stops nothing",
-        "slots.free and self._run_state == GOING:",
-        "slots.free and self._run_state in (GOING, PAUSED):",
+        "slots.ready and slots.free and self._run_state == GOING:",
+        "slots.ready and slots.free and self._run_state in (GOING, PAUSED):",
+    ),
+    Fault(
+        "a pause does not stop a slot from being handed over",
+        "or self._run_state != GOING:",
+        "or self._run_state not in (GOING, PAUSED):",
+    ),
+    Fault(
+        "a slot is handed over while others are free for the tasks that became ready",
+        "if slots.free or not self._hands_over",
+        "if not self._hands_over",
+    ),
+    Fault(
+        "a slot is handed over past its group",
+        "if slots.free or not self._hands_over or",
+        "if slots.free or",
+    ),
+    Fault(
+        "a run whose last task had nobody to hand over to does not end",
+        "        self._end_if_all_ended(now)\n        return NOBODY\n",
+        "        return NOBODY\n",
     ),
     Fault(
         "a pause before the run is forgotten",
@@ -59,10 +79,10 @@ FAULTS = [
     # waits and timers
     Fault(
         "an earlier wake-up does not replace a later one",
-        "if self._timers and self._timers[0][0] < self._wake_at:",
-        "if self._timers and self._wake_at == inf:",
+        "        if instant < self._wake_at:\n",
+        "        if self._wake_at == inf:\n",
     ),
-    Fault("no wake-up after the first", "        self._wake_at = inf\n        while", "        while"),
+    Fault("no wake-up after the first", "        self._wake_at = timers[0][0] if timers else inf\n", ""),
     Fault(
         "a wait that is over while all slots are taken is lost",
         "if state == WAITING and self._wait_until[task] == instant:",
@@ -103,17 +123,18 @@ FAULTS = [
     ),
     Fault("the jitter does not follow the seed", "Random(seed)", "Random(1)"),
     # deadlines
-    Fault("deadlines are ignored", "heappush(self._timers, (now + timeout, DEADLINE, task))", "pass"),
+    Fault("deadlines are ignored", "                if not queue:\n", "                if False:\n"),
+    Fault("only the first deadline of a timeout is heeded", "                self._await_deadline(queue)\n", ""),
     Fault(
         "the deadline begins anew with each attempt",
         "        return None if timeout is None else self._ledger.first_start[task] + timeout",
-        "        return None if timeout is None else self._ledger.attempt_start[task] + timeout",
+        "        return timeout and self._ledger.last_start.get(task, self._ledger.first_start[task]) + timeout",
     ),
     Fault("a waiting task has no deadline", "elif state in (READY, WAITING):", "elif state == WAITING:"),
     Fault("the run has no deadline", "if self._run_deadline is not None:", "if False:"),
     Fault(
         "an attempt that refuses to stop is waited for",
-        "heappush(self._timers, (now + self._stop_grace, GRACE_OVER, task))",
+        "self._set_timer(now + self._stop_grace, GRACE_OVER, task)",
         "pass",
     ),
     Fault(
@@ -159,14 +180,14 @@ FAULTS = [
         "if self._fail_fast:",
     ),
     # driver
-    Fault("of several attempts that start at once one is lost", "if len(starts) > 1:", "if len(starts) > 2:"),
+    Fault("of several attempts that start at once one is lost", "for other in starts[1:]:", "for other in starts[2:]:"),
     Fault(
         "a run is heard after its coroutine was cancelled", "        if self._done.done():\n            return\n", ""
     ),
     Fault(
         "an abandoned attempt is still listened to",
-        "if self._closing or worker in abandoned:",
-        "if self._closing:",
+        "if worker_of[task] is not worker:",
+        "if False:",
     ),
     Fault(
         "an attempt that has not begun cannot be stopped",
@@ -180,8 +201,8 @@ FAULTS = [
     ),
     Fault(
         "the timer stays after the run",
-        "        self._closing = True\n        self._set_timer(None)\n",
-        "        self._closing = True\n",
+        "        self._set_timer(None)\n        stopping =",
+        "        stopping =",
     ),
     Fault(
         "an attempt does not get all outputs before it",
@@ -191,13 +212,13 @@ FAULTS = [
     # results
     Fault(
         "tokens are counted twice",
-        "total.input_tokens += usage.input_tokens",
-        "total.input_tokens += 2 * usage.input_tokens",
+        "before.plus(outcome.usage)",
+        "before.plus(outcome.usage).plus(outcome.usage)",
     ),
     Fault("the first attempt counts as a retry", "len(attempts) - 1 if attempts else 0", "len(attempts or ())"),
     Fault(
         "an attempt begins when the task first got a slot",
-        " or self.attempt_start[task] != self.first_start[task] or kept:",
-        " or kept:",
+        "task in self.last_start  # it failed before, or was held",
+        "task in self.attempts",
     ),
 ]

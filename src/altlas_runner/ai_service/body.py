@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 import re
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import from_json
 
-__all__ = ["BodyError", "BodyReader", "BodyTooLargeError", "parse_json"]
+__all__ = ["PIECE", "BodyError", "BodyReader", "BodyTooLargeError", "parse_json"]
 
+PIECE = 64 * 1024
+"""Most bytes that are dealt with at once."""
+CONTAINER_LIMIT = 250_000
+"""Most objects and arrays in one JSON: a million of them keep the process busy for a second."""
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-_MAY_OVERFLOW = re.compile(rb"[eE]\+?\d{3}|\d{300}")
+_MAY_OVERFLOW = re.compile(rb"\d(?:[eE]\+?\d{3}|\d{299})")
 
 
 class BodyError(ValueError):
@@ -20,11 +25,16 @@ class BodyError(ValueError):
 
 
 class BodyTooLargeError(BodyError):
-    """The body is larger than the limit, after decompression."""
+    """A body is larger than its limit, after decompression; or an event of it is, or it holds too many values."""
+
+    @classmethod
+    def over(cls, what: str, limit: int) -> BodyTooLargeError:
+        """What is larger than a limit in bytes."""
+        return cls(f"{what} is larger than {limit / 1024**2:g} MiB")
 
 
 class BodyReader:
-    """Collects a body chunk by chunk, and never holds more than the limit.
+    """Unpacks a body piece by piece, and never more of it than the limit.
 
     The HTTP library could decompress by itself, but some of its versions inflate a whole chunk before anybody can
     look at the size.
@@ -42,50 +52,49 @@ class BodyReader:
         if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
             raise BodyError(f"the answer has the encoding {encoding}, which was not asked for")
         self._inflater = None if encoding in ("", "identity") else zlib.decompressobj(_GZIP_OR_ZLIB)
-        self._limit = limit
-        self._body = bytearray()
+        self._limit = self._room = limit
 
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes from the network.
+    @property
+    def broke_off(self) -> bool:
+        """Whether the compressed form lacks its end."""
+        return self._inflater is not None and not self._inflater.eof
+
+    def read(self, chunk: bytes) -> Iterator[bytes]:
+        """What the next bytes from the network stand for, in pieces of at most 64 KiB.
 
         Raises:
             BodyTooLargeError: the limit is passed.
             BodyError: the bytes cannot be decompressed.
         """
         if self._inflater is None:
-            self._take(chunk)
+            for start in range(0, len(chunk), PIECE):
+                yield self._counted(chunk[start : start + PIECE])
             return
         try:
             while chunk:
                 if self._inflater.eof:
                     raise BodyError("the compressed answer is followed by more bytes")
-                self._take(self._inflater.decompress(chunk, self._limit + 1 - len(self._body)))
+                yield self._counted(self._inflater.decompress(chunk, PIECE))
                 chunk = self._inflater.unconsumed_tail or self._inflater.unused_data
         except zlib.error as error:
             raise BodyError(f"the answer cannot be decompressed: {error}") from None
 
-    def finish(self) -> bytes | None:
-        """The whole body; None when its compressed form broke off before its end."""
-        if self._inflater is not None and not self._inflater.eof:
-            return None
-        return bytes(self._body)
-
-    def so_far(self) -> bytes:
-        """What has come."""
-        return bytes(self._body)
-
-    def _take(self, piece: bytes) -> None:
-        self._body += piece
-        if len(self._body) > self._limit:
-            raise BodyTooLargeError("the answer is larger than the limit")
+    def _counted(self, piece: bytes) -> bytes:
+        self._room -= len(piece)
+        if self._room < 0:
+            raise BodyTooLargeError.over("the answer", self._limit)
+        return piece
 
 
 def parse_json(body: bytes) -> Any:
     """The JSON value of a body: UTF-8 only, no NaN, no number that overflows, no half surrogate pairs.
 
     Raises:
+        BodyTooLargeError: it holds more than 250,000 objects and arrays.
         ValueError: it is not JSON; the message says where it stops being so.
     """
+    if len(body) > CONTAINER_LIMIT and body.count(b"{") + body.count(b"[") > CONTAINER_LIMIT:
+        raise BodyTooLargeError(f"the answer holds more than {CONTAINER_LIMIT:,} objects and arrays")
     value = from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)
     if _MAY_OVERFLOW.search(body):
         _refuse_infinities(value)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from altlas_runner.ai_service.failures import bad_response
+from altlas_runner.ai_service.wire_format import AnswerError
 from altlas_runner.execution import Outcome
 from altlas_runner.results import Usage
 
 __all__ = ["ChatChunks", "chat_outcome", "usage_of"]
+
+_Kind = TypeVar("_Kind")
 
 
 def chat_outcome(answer: Any) -> Outcome:
@@ -37,43 +39,86 @@ def usage_of(answer: Any) -> Usage | None:
 
 
 class ChatChunks:
-    """Collects the chunks of a streamed chat completion into the whole one."""
+    """Collects the chunks of a streamed chat completion into the whole one. Nothing is taken for granted about them."""
 
     def __init__(self) -> None:
         self._text: list[str] = []
-        self._tool_calls: dict[int, dict[str, Any]] = {}
-        self._finish_reason: Any = None
-        self._model: Any = None
-        self._usage: Any = None
+        self._refusal: list[str] = []
+        self._tool_calls: dict[int, _ToolCall] = {}
+        self._model: str | None = None
+        self._usage: dict[str, Any] | None = None
+        self.finish_reason: str | None = None
 
-    def add(self, chunk: Mapping[str, Any]) -> None:
-        """Take the next chunk, with its `delta`."""
-        self._model = chunk.get("model") or self._model
-        self._usage = chunk.get("usage") or self._usage
-        for choice in chunk.get("choices") or ():
-            if choice.get("index", 0) != 0:
+    def add(self, chunk: Any) -> str:
+        """Take the next chunk, with its `delta`.
+
+        Returns:
+            The text that it adds; empty when it adds something else.
+
+        Raises:
+            AnswerError: it has the wrong shape.
+        """
+        self._model = _field(chunk, "model", str) or self._model
+        self._usage = _field(chunk, "usage", dict) or self._usage
+        text = ""
+        for choice in _field(chunk, "choices", list) or ():
+            if (_field(choice, "index", int) or 0) != 0:
                 continue
-            self._finish_reason = choice.get("finish_reason") or self._finish_reason
-            delta = choice.get("delta") or {}
-            self._text.append(delta.get("content") or "")
-            for piece in delta.get("tool_calls") or ():
+            self.finish_reason = _field(choice, "finish_reason", str) or self.finish_reason
+            delta = _field(choice, "delta", dict) or {}
+            text += _field(delta, "content", str) or ""
+            self._refusal.append(_field(delta, "refusal", str) or "")
+            for piece in _field(delta, "tool_calls", list) or ():
                 self._add_tool_call(piece)
+        self._text.append(text)
+        return text
 
     def whole(self) -> dict[str, Any]:
         """The completion, as the service would have sent it in one piece."""
         message: dict[str, Any] = {"role": "assistant", "content": "".join(self._text)}
+        if refusal := "".join(self._refusal):
+            message["refusal"] = refusal
         if self._tool_calls:
-            message["tool_calls"] = [call for _, call in sorted(self._tool_calls.items())]
-        choice = {"index": 0, "message": message, "finish_reason": self._finish_reason}
+            message["tool_calls"] = [call.whole() for _, call in sorted(self._tool_calls.items())]
+        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
         return {"choices": [choice], "model": self._model, "usage": self._usage}
 
-    def _add_tool_call(self, piece: Mapping[str, Any]) -> None:
-        empty = {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
-        call = self._tool_calls.setdefault(piece.get("index", 0), empty)
-        call["id"] = piece.get("id") or call["id"]
-        function = piece.get("function") or {}
-        call["function"]["name"] += function.get("name") or ""
-        call["function"]["arguments"] += function.get("arguments") or ""
+    def _add_tool_call(self, piece: Any) -> None:
+        call_id, index = _field(piece, "id", str), _field(piece, "index", int)
+        if index is None:  # some services count nothing and name each call once
+            index = len(self._tool_calls) if call_id or not self._tool_calls else max(self._tool_calls)
+        call = self._tool_calls.setdefault(index, _ToolCall())
+        call.id = call_id or call.id
+        function = _field(piece, "function", dict) or {}
+        call.name.append(_field(function, "name", str) or "")
+        call.arguments.append(_field(function, "arguments", str) or "")
+
+
+class _ToolCall:
+    """A tool call that is still being told; in lists, because texts that grow piece by piece are copied each time."""
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.name: list[str] = []
+        self.arguments: list[str] = []
+
+    def whole(self) -> dict[str, Any]:
+        function = {"name": "".join(self.name), "arguments": "".join(self.arguments)}
+        return {"id": self.id, "type": "function", "function": function}
+
+
+def _field(value: Any, name: str, kind: type[_Kind]) -> _Kind | None:
+    """A field of a chunk, when it is there.
+
+    Raises:
+        AnswerError: there is something else in its place.
+    """
+    if not isinstance(value, dict):
+        raise AnswerError("a part of the stream is no object")
+    field = value.get(name)
+    if field is None or (isinstance(field, kind) and not isinstance(field, bool)):
+        return field
+    raise AnswerError(f"{name} in the stream has a wrong type")
 
 
 def _read(answer: Any) -> tuple[str, None] | tuple[None, dict[str, Any]]:

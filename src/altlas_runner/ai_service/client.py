@@ -1,60 +1,47 @@
-"""The client: bounds every attempt in time, keeps secrets in, and retries on request by the one retry policy."""
+"""The client: chooses who is asked, keeps secrets in, and puts prices on what was consumed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Any, Protocol, Self
-from uuid import uuid4
+from typing import Any, Self
 
 from altlas_runner.ai_service.config import AiServiceConfig
 from altlas_runner.ai_service.failures import plain_text, shorten
+from altlas_runner.ai_service.prices import PriceTable
+from altlas_runner.ai_service.provider import Provider
+from altlas_runner.ai_service.single_task import SingleTask
+from altlas_runner.ai_service.tracing import Tracing, model_of
 from altlas_runner.alt_file import Task
 from altlas_runner.errors import ConfigurationError
-from altlas_runner.execution import DEADLINE_PASSED, Outcome, RunInfo, TaskAttempt
+from altlas_runner.execution import Outcome, TaskAttempt
+from altlas_runner.log_records import TRACE
 from altlas_runner.redaction import Redactor
-from altlas_runner.results import Attempt, TaskResult, Usage
-from altlas_runner.retrying import LONGEST_SECONDS, RetryPolicy, decide_retry
-from altlas_runner.statuses import TaskStatus
+from altlas_runner.results import TaskResult
+from altlas_runner.retrying import RetryBudget, RetryPolicy
 
 __all__ = ["AiServiceClient"]
 
-
-class Service(Protocol):
-    """What answers an attempt: a service over HTTP or an embedded model."""
-
-    @property
-    def room(self) -> int:
-        """How many attempts may be under way at one time."""
-        ...
-
-    def open(self) -> None:
-        """Check and prepare what is needed; cheap, and harmless when done before."""
-        ...
-
-    async def answer(self, attempt: TaskAttempt) -> Outcome:
-        """Ask once, without a bound on time; stop when cancelled."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of everything; a later `open` begins anew."""
-        ...
+_log = logging.getLogger("altlas_runner")
 
 
 class AiServiceClient:
     """Asks an AI service to do tasks. Satisfies `RetryingExecutor`.
 
     Use it as an async context manager, or call `aclose` at the end; what it needs is opened by the first attempt. One
-    client serves any number of concurrent attempts in one event loop.
+    client serves any number of concurrent attempts in one event loop, also those of several runs: they share its
+    connections, its limits and its retry budgets, and are served in turn.
 
     Args:
         config: where the service is and how it is asked.
         random: the source of the jitter between the attempts of `execute_task`.
         retry_policy: other waits than the usual ones; None takes `config.max_retries` with 1 s doubling up to 60 s.
+        prices: what tokens cost; without, nothing has a price.
 
     Example:
         >>> async with AiServiceClient(AiServiceConfig(base_url="http://localhost:8000")) as client:  # doctest: +SKIP
@@ -67,14 +54,20 @@ class AiServiceClient:
         *,
         random: Random | None = None,
         retry_policy: RetryPolicy | None = None,
+        prices: PriceTable | None = None,
     ) -> None:
         self._config = config or AiServiceConfig()
         self._random = random or Random()  # noqa: S311 - spreads waits, guards nothing
-        self._policy = retry_policy or RetryPolicy(max_retries=self._config.max_retries)
+        self._prices = prices
         self._redactor = Redactor(self._config.secrets())
-        self._service: Service | None = None
+        self._alternatives = _alternatives(self._config)
+        self._has_several = len(self._alternatives) > 1
+        services = [alternative.service_name for alternative, _ in self._alternatives]
+        budgets = {service: RetryBudget(service) for service in services}
+        policy = retry_policy or RetryPolicy(max_retries=self._config.max_retries)
+        self._policy = replace(policy, budgets=tuple(budgets[service] for service in services))
+        self._providers: dict[int, Provider] = {}  # by the identity of their configuration
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._room = asyncio.Semaphore(1)
 
     @property
     def config(self) -> AiServiceConfig:
@@ -83,17 +76,22 @@ class AiServiceClient:
 
     @property
     def retry_policy(self) -> RetryPolicy:
-        """The policy for tasks whose `retry_count` is null."""
+        """The policy for tasks whose `retry_count` is null, with the retry budgets of this client."""
         return self._policy
 
     async def __aenter__(self) -> Self:
-        """Check what can be checked without asking the service.
+        """Check what can be checked without asking a service.
 
         Raises:
             LocalModelError: the embedded model or its library is missing.
             ConfigurationError: something else that is configured cannot be used.
         """
-        self._open()
+        try:
+            for number in range(len(self._alternatives)):
+                self._provider(number)
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -103,16 +101,30 @@ class AiServiceClient:
 
     async def aclose(self) -> None:
         """Close connections, unload the model. Attempts under way fail. A later attempt opens everything anew."""
-        service, self._service, self._loop = self._service, None, None
-        if service is not None:
-            await service.aclose()
+        providers, self._providers, self._loop = self._providers, {}, None
+        for provider in providers.values():
+            await provider.aclose()
 
     async def attempt(self, attempt: TaskAttempt) -> Outcome:
         """Make one try, of at most `timeout_seconds`, and say how it ended.
 
-        Waiting for room (`max_connections`, `local_slots`) does not count against that, only against the deadline.
+        Waiting for room does not count against that, only against the deadline: for requests and tokens a minute the
+        attempt is held, for requests under way it waits here.
         """
-        return self._without_secrets(await self._attempt(attempt))
+        number = attempt.alternative if self._has_several else 0
+        try:
+            provider = self._provider(number)
+        except ConfigurationError as error:
+            return self._told(Outcome.failed("AI_CONFIGURATION", str(error)), attempt)
+        model = self._alternatives[number][1]
+        if model is not None:
+            attempt = _asking(attempt, model)
+        if provider.config.use_streaming:
+            attempt = replace(attempt, emit=partial(self._emit_without_secrets, attempt.emit))
+        if _log.isEnabledFor(TRACE):
+            text = self._redactor.text(repr(attempt.task.description))
+            _log.log(TRACE, 'task "%s": attempt %d asks %s', attempt.task.id, attempt.number, text)
+        return self._told(await provider.answer(attempt), attempt)
 
     async def execute_task(self, task: Task, *, context: Mapping[str, Any] | None = None) -> TaskResult:
         """Do one task, with as many attempts as it may have, for use without a TaskManager.
@@ -124,149 +136,105 @@ class AiServiceClient:
             task: what to do; its dependencies are not looked at.
             context: outputs of other tasks by task id.
         """
+        return await SingleTask(task, _Guarded(self), context or {}, self._random).run()
+
+    def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
+        """What this attempt asks, of whom, without keys: what its answer depends on, as JSON.
+
+        Raises:
+            ConfigurationError: the service cannot be asked.
+            ParameterError: a parameter of the task cannot be sent.
+            ReferenceNotFoundError: the prompt template refers to what this task has not.
+        """
+        provider = self._provider(attempt.alternative)
+        model = self._alternatives[attempt.alternative][1]
+        asking = attempt if model is None else _asking(attempt, model)
+        service = provider.config.protocol if provider.config.protocol == "local" else provider.config.base_url
+        return {
+            "service": service,
+            "protocol": provider.config.protocol,
+            "body": provider.question(asking),
+            "response_schema": (attempt.task.parameters or {}).get("response_schema"),
+        }
+
+    def _provider(self, alternative: int) -> Provider:
+        config = self._alternatives[alternative][0]
+        provider = self._providers.get(id(config))
+        if provider is not None and self._loop is asyncio.get_running_loop():
+            return provider
         loop = asyncio.get_running_loop()
-        run = RunInfo(run_id=f"last_{uuid4()}")
-        result = TaskResult(task.id, TaskStatus.RUNNING, started_at=datetime.now(UTC))
-        start = loop.time()
-        deadline = None if task.timeout_seconds is None else start + min(task.timeout_seconds, LONGEST_SECONDS)
-        wait = 0.0
-        while result.status is TaskStatus.RUNNING:
-            attempt = TaskAttempt(
-                task=task,
-                number=len(result.attempts) + 1,
-                run=run,
-                previous=tuple(result.attempts),
-                context=context or {},
-                deadline=deadline,
-            )
-            if deadline is not None and loop.time() >= deadline:
-                self._end(result, TaskStatus.TIMEOUT, DEADLINE_PASSED, _deadline_text(task))
-                break
-            outcome = await self._recorded_attempt(attempt, result, wait)
-            wait = self._after(outcome, task, deadline, result)
-            await asyncio.sleep(wait)
-        result.completed_at = datetime.now(UTC)
-        result.execution_time_ms = round((loop.time() - start) * 1000)
-        result.retry_count = max(0, len(result.attempts) - 1)
-        return result
-
-    async def _recorded_attempt(self, attempt: TaskAttempt, result: TaskResult, wait: float) -> Outcome:
-        """Make an attempt and write it, and what it consumed, into the result."""
-        started_at = datetime.now(UTC)
-        try:
-            outcome = await self.attempt(attempt)
-        except Exception as error:  # a bug here must not take the caller's other tasks down
-            outcome = self._without_secrets(Outcome.failed("EXECUTOR_ERROR", f"{type(error).__name__}: {error}"))
-        status = TaskStatus.COMPLETED if outcome.ok else TaskStatus.FAILED
-        if outcome.error_code == DEADLINE_PASSED:
-            status = TaskStatus.TIMEOUT
-        result.attempts.append(
-            Attempt(
-                attempt.number,
-                started_at,
-                datetime.now(UTC),
-                status,
-                outcome.error_code,
-                outcome.error,
-                wait_before_ms=round(wait * 1000),
-            )
-        )
-        if outcome.usage is not None:
-            total = result.usage or Usage()
-            total.input_tokens += outcome.usage.input_tokens
-            total.output_tokens += outcome.usage.output_tokens
-            result.usage = total
-        return outcome
-
-    def _after(self, outcome: Outcome, task: Task, deadline: float | None, result: TaskResult) -> float:
-        """End the result, or leave it running and return the seconds to wait before the next attempt."""
-        if outcome.ok:
-            result.status, result.output = TaskStatus.COMPLETED, outcome.output
-            return 0.0
-        code, text = outcome.error_code or "FAILED", outcome.error or ""
-        if code == DEADLINE_PASSED:
-            self._end(result, TaskStatus.TIMEOUT, code, text)
-            return 0.0
-        decision = decide_retry(
-            self._policy,
-            max_retries=self._policy.max_retries if task.retry_count is None else task.retry_count,
-            failed_codes=[attempt.error_code for attempt in result.attempts],
-            retry=outcome.retry,
-            retry_after=outcome.retry_after,
-            now=asyncio.get_running_loop().time(),
-            deadline=deadline,
-            random=self._random,
-        )
-        if decision.verdict == "retry":
-            return decision.wait_seconds
-        if decision.verdict == "past_deadline":
-            text = (
-                f"the next attempt would have to wait {decision.wait_seconds:.1f} s, "
-                f"past the task's deadline of {task.timeout_seconds} s; the last failure was {code}: {text}"
-            )
-            self._end(result, TaskStatus.TIMEOUT, DEADLINE_PASSED, text)
-        else:
-            self._end(result, TaskStatus.FAILED, code, text)
-        return 0.0
-
-    @staticmethod
-    def _end(result: TaskResult, status: TaskStatus, code: str, text: str) -> None:
-        result.status, result.error_code, result.error = status, code, text
-
-    async def _attempt(self, attempt: TaskAttempt) -> Outcome:
-        try:
-            service = self._open()
-        except ConfigurationError as error:
-            return Outcome.failed("AI_CONFIGURATION", str(error))
-        if attempt.deadline is not None and asyncio.get_running_loop().time() >= attempt.deadline:
-            return Outcome.failed(DEADLINE_PASSED, _deadline_text(attempt.task))  # before a byte is sent
-        try:
-            async with asyncio.timeout_at(attempt.deadline) as whole, self._room:
-                try:
-                    async with asyncio.timeout(self._config.timeout_seconds) as once:
-                        return await service.answer(attempt)
-                except TimeoutError:
-                    if not once.expired():
-                        raise
-                    text = f"no complete answer within {self._config.timeout_seconds:g} s"
-                    return Outcome.failed("AI_READ_TIMEOUT", text, retry="yes")
-        except TimeoutError:
-            if not whole.expired():
-                raise
-            return Outcome.failed(DEADLINE_PASSED, _deadline_text(attempt.task))
-
-    def _open(self) -> Service:
-        loop = asyncio.get_running_loop()
-        if self._service is None:
-            self._service = _service(self._config)
-            self._room = asyncio.Semaphore(self._service.room)
-            self._loop = loop
-        elif self._loop is not loop:
+        if self._loop is not None and self._loop is not loop:
             raise ConfigurationError("this client is open in another event loop; close it there first (async with)")
-        self._service.open()
-        return self._service
+        tracing = Tracing(self._redactor) if config.tracing else None
+        provider = self._providers[id(config)] = Provider(config, self._policy.budgets[alternative], tracing)
+        self._loop = loop
+        return provider
 
-    def _without_secrets(self, outcome: Outcome) -> Outcome:
-        """The one place through which everything that a service said leaves."""
+    def _told(self, outcome: Outcome, attempt: TaskAttempt) -> Outcome:
+        """The one place through which everything that a service said leaves: without secrets, with price and place."""
+        changes: dict[str, Any] = {}
         if outcome.ok:
             output = self._redactor.value(outcome.output)
-            return outcome if output is outcome.output else replace(outcome, output=output)
-        return replace(outcome, error=shorten(self._redactor.text(plain_text(outcome.error or ""))))
+            if output is not outcome.output:
+                changes["output"] = output
+        elif outcome.not_before is not None:
+            return outcome
+        else:
+            changes["error"] = shorten(self._redactor.text(plain_text(outcome.error or "")))
+        if self._prices is not None and outcome.usage is not None:
+            config = self._alternatives[attempt.alternative][0]
+            changes["usage"] = self._prices.priced(outcome.usage, model_of(config, attempt))
+        if self._has_several:
+            config = self._alternatives[attempt.alternative][0]
+            changes["model"], changes["service"] = model_of(config, attempt), config.service_name
+        told = replace(outcome, **changes) if changes else outcome
+        if _log.isEnabledFor(logging.DEBUG):
+            ended = "completed" if told.ok else f"{told.error_code}: {told.error}"
+            _log.debug('task "%s": attempt %d: %s', attempt.task.id, attempt.number, ended)
+            _log.log(TRACE, 'task "%s": attempt %d answered %r', attempt.task.id, attempt.number, told.output)
+        return told
+
+    def _emit_without_secrets(
+        self, emit: Callable[[str, Mapping[str, Any]], None], kind: str, fields: Mapping[str, Any]
+    ) -> None:
+        emit(kind, self._redactor.value(dict(fields)))
+
+    def without_secrets(self, text: str) -> str:
+        """A text without the secrets of the configuration."""
+        return self._redactor.text(text)
 
 
-def _service(config: AiServiceConfig) -> Service:
-    """The service that a protocol stands for. The imports wait until here because they are heavy."""
-    if config.protocol == "local":
-        from altlas_runner.ai_service.local import LocalModel
+class _Guarded:
+    """The client for `execute_task`: a bug in it must not take the caller's other tasks down."""
 
-        return LocalModel(config)
-    from altlas_runner.ai_service.altlas import AltlasFormat
-    from altlas_runner.ai_service.http_service import HttpService
-    from altlas_runner.ai_service.openai import OpenAiFormat
+    def __init__(self, client: AiServiceClient) -> None:
+        self._client = client
+        self.retry_policy = client.retry_policy
 
-    return HttpService(config, AltlasFormat() if config.protocol == "altlas" else OpenAiFormat())
+    async def attempt(self, attempt: TaskAttempt) -> Outcome:
+        try:
+            return await self._client.attempt(attempt)
+        except Exception as error:
+            text = self._client.without_secrets(f"{type(error).__name__}: {error}")
+            return Outcome.failed("EXECUTOR_ERROR", text)
 
 
-def _deadline_text(task: Task) -> str:
-    of = "" if task.timeout_seconds is None else f" of {task.timeout_seconds} s"
-    return f"the task's deadline{of} passed"
+def _alternatives(config: AiServiceConfig) -> list[tuple[AiServiceConfig, str | None]]:
+    """Who is asked, in order: each service's own model, then its fallback models; then the service it falls back on.
+
+    The model is None where the task may name another one: only the first service knows those.
+    """
+    alternatives: list[tuple[AiServiceConfig, str | None]] = [(config, None)]
+    each: AiServiceConfig | None = config
+    while each is not None:
+        if each is not config:
+            alternatives.append((each, each.model))
+        alternatives += [(each, model) for model in each.fallback_models]
+        each = each.fallback
+    return alternatives
+
+
+def _asking(attempt: TaskAttempt, model: str) -> TaskAttempt:
+    """The attempt, asking for this model whatever its task says."""
+    parameters = {**(attempt.task.parameters or {}), "model": model}
+    return replace(attempt, task=attempt.task.model_copy(update={"parameters": parameters}))

@@ -14,8 +14,9 @@ from altlas_runner.redaction import is_key_like
 
 __all__ = ["AiServiceConfig", "Protocol"]
 
-Protocol = Literal["altlas", "openai", "local"]
-"""How to speak: the project's own format, OpenAI's chat completions, or an embedded model without any server."""
+Protocol = Literal["altlas", "openai", "anthropic", "local"]
+"""How to speak: the project's own format, OpenAI's chat completions, Anthropic's messages, or an embedded model without
+any server."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
@@ -62,11 +63,27 @@ class AiServiceConfig(BaseModel):
     max_retries: Annotated[int, Field(ge=0, le=255)] = 3
     """Attempts after the first, for tasks that do not say."""
     use_streaming: bool = False
-    """Reserved: answers are read whole whatever it says, so nothing partial is ever taken for an answer."""
+    """Whether answers are asked for piece by piece, for those who watch; an output is complete or none all the same."""
     max_connections: Annotated[int, Field(ge=1)] = 100
-    """Most requests at one time; an attempt beyond them waits without its timeout running."""
+    """Most connections at one time."""
+    max_in_flight: Annotated[int, Field(ge=1)] | None = None
+    """Most requests at one time; None is as many as connections. An attempt beyond them waits, without its timeout
+    running."""
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Most requests in any 60 s, retries among them; None is no limit. A task beyond them waits without a slot."""
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens in any 60 s, sent and received, as far as the service says how many; before it says so they are
+    estimated from the request and `max_tokens`."""
+    fallback_models: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Models of the same service that are asked, in order, when the first one is given up for a task."""
+    fallback: AiServiceConfig | None = None
+    """Another service that is asked when all models of this one are given up for a task."""
+    tracing: bool = False
+    """Whether each attempt is an OpenTelemetry span; needs `opentelemetry-api` (extra `otel`)."""
     max_context_chars: Annotated[int, Field(ge=0)] = 64_000
-    """Most characters of dependency outputs in a prompt (`openai`, `local`; the latter fits them to its window)."""
+    """Most characters of dependency outputs in a prompt (not for `altlas`; `local` fits them to its window)."""
+    prompt_template: Path | None = None
+    """Text file that makes the user's message instead of the usual order (not for `altlas`; docs/ai-services.md)."""
     proxy: SecretStr | None = None
     """URL of an HTTP proxy, user info allowed. Proxy variables of the environment are not read."""
     ca_bundle: Path | None = None
@@ -129,6 +146,11 @@ class AiServiceConfig(BaseModel):
                 raise ValueError(f"the value of {name} must be printable ASCII, not empty, without white space around")
         return value
 
+    @property
+    def service_name(self) -> str:
+        """The service in few words: host and port, or `local`."""
+        return "local" if self.protocol == "local" else urlsplit(self.base_url).netloc
+
     def secrets(self) -> list[str]:
         """Every configured text that must never show, for a `Redactor`."""
         found = [self.api_key.get_secret_value()] if self.api_key else []
@@ -138,6 +160,8 @@ class AiServiceConfig(BaseModel):
                 found += [value, value.partition(" ")[2]]  # also the credential behind "Bearer "
         if self.proxy:
             found.append(urlsplit(self.proxy.get_secret_value()).password or "")
+        if self.fallback:
+            found += self.fallback.secrets()
         return [text for text in found if text]
 
 

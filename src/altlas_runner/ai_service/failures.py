@@ -11,23 +11,26 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pydantic_core import from_json
 
-from altlas_runner.execution import Outcome, Retry
+from altlas_runner.execution import Outcome
 
 __all__ = [
     "BODY_LIMIT",
     "bad_response",
+    "classify_error",
     "classify_exception",
     "classify_status",
     "plain_text",
     "retry_after_seconds",
     "service_message",
     "shorten",
+    "stream_truncated",
     "too_large",
     "truncated",
 ]
@@ -38,6 +41,31 @@ ERROR_TEXT_LIMIT = 500
 """Most characters of an error text."""
 
 _PERMANENT_5XX = frozenset({501, 505, 506, 510, 511})
+_STATUS = re.compile(r"[45]\d\d")
+_STATUS_OF_ERROR = {
+    "invalid_request_error": 400,
+    "bad_request": 400,
+    "context_length_exceeded": 400,
+    "exceed_context_size_error": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "timeout": 408,
+    "timeout_error": 408,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "too_many_requests": 429,
+    "insufficient_quota": 429,
+    "not_supported_error": 501,
+    "unavailable_error": 503,
+    "overloaded_error": 529,
+}
+"""The status that an error in the middle of a stream would have had; the types are those of OpenAI, Anthropic,
+llama.cpp and vLLM. All others (`server_error`, `api_error`, …) count as 500."""
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _DIGITS = re.compile(r"\d+(\.\d+)?")
 
@@ -53,25 +81,52 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes, *, now
     """
     said = service_message(body, headers.get("Content-Type", ""))
     text = f"the service answered {status}" + (f": {said}" if said else "")
-    retry: Retry = "no"
     if 300 <= status < 400:
         place = headers.get("Location", "").partition("?")[0]
         text = f"the service answered {status}, a redirect" + (f" to {place}" if place else "")
         return Outcome.failed("AI_REDIRECT", f"{text}; redirects are never followed, mend the base URL")
+    failure = _failure(status, text, quota_gone=status == 429 and quota_is_gone(error_object(body)))
+    if status == 409 and headers.get("x-should-retry", "").strip().lower() == "true":
+        return replace(failure, retry="yes")
+    if failure.retry == "yes":
+        return replace(failure, retry_after=retry_after_seconds(headers, now=now))
+    return failure
+
+
+def classify_error(error: Mapping[str, Any]) -> Outcome:
+    """The failure behind an error object that came instead of an answer, or in the middle of one.
+
+    Its `code` is the status that HTTP would have had, or else its `type` says so; an error of an unknown kind counts as
+    500: the service began to answer, so it may well do better another time.
+
+    Args:
+        error: such as `{"type": "overloaded_error", "message": "…"}`.
+    """
+    names = [name for name in (error.get("type"), error.get("code"), error.get("status")) if isinstance(name, str)]
+    numbers = [error.get(name) for name in ("code", "status", "status_code")]
+    status = next((n for n in numbers if isinstance(n, int) and 400 <= n < 600), None)
+    if status is None:
+        known = (
+            _STATUS_OF_ERROR.get(name.lower()) or (int(name) if _STATUS.fullmatch(name) else None) for name in names
+        )
+        status = next(filter(None, known), 500)
+    said = error.get("message") or error.get("detail") or error.get("error")
+    kind = f" ({names[0]})" if names else ""
+    text = f"the service broke off with an error{kind}" + (f": {said}" if isinstance(said, str) else "")
+    return _failure(status, text, quota_gone=quota_is_gone(error))
+
+
+def _failure(status: int, text: str, *, quota_gone: bool) -> Outcome:
+    """The row of the table for a status from 400 on."""
     if status == 429:
-        retry = "no" if quota_is_gone(body) else "yes"
-        code = "AI_RATE_LIMITED"
-    elif status == 408 or (500 <= status < 600 and status not in _PERMANENT_5XX):
-        retry, code = "yes", "AI_UPSTREAM"
-    elif status == 409:
-        retry = "yes" if headers.get("x-should-retry", "").strip().lower() == "true" else "no"
-        code = "AI_CONFLICT"
-    elif status == 425:
-        retry, code = "once", "AI_TOO_EARLY"
-    else:
-        code = f"AI_HTTP_{status}"
-    retry_after = retry_after_seconds(headers, now=now) if retry == "yes" and status != 409 else None
-    return Outcome.failed(code, text, retry=retry, retry_after=retry_after)
+        return Outcome.failed("AI_RATE_LIMITED", text, retry="no" if quota_gone else "yes")
+    if status == 408 or (500 <= status < 600 and status not in _PERMANENT_5XX):
+        return Outcome.failed("AI_UPSTREAM", text, retry="yes")
+    if status == 409:
+        return Outcome.failed("AI_CONFLICT", text)
+    if status == 425:
+        return Outcome.failed("AI_TOO_EARLY", text, retry="once")
+    return Outcome.failed(f"AI_HTTP_{status}", text)
 
 
 def classify_exception(error: Exception, *, connect_timeout: float) -> Outcome:
@@ -113,9 +168,16 @@ def truncated(reason: str) -> Outcome:
     return Outcome.failed("AI_TRUNCATED", f"the answer broke off: {reason}", retry="yes")
 
 
-def too_large() -> Outcome:
-    """An answer over the limit; another one would be no smaller."""
-    return Outcome.failed("AI_TOO_LARGE", f"the answer is larger than {BODY_LIMIT // 1024**2} MiB")
+def stream_truncated(reason: str) -> Outcome:
+    """A stream without its terminal event: what came of it is no answer."""
+    return Outcome.failed(
+        "AI_STREAM_TRUNCATED", f"the stream ended before its answer was complete: {reason}", retry="yes"
+    )
+
+
+def too_large(reason: str) -> Outcome:
+    """An answer, or an event of it, over its limit; another one would be no smaller."""
+    return Outcome.failed("AI_TOO_LARGE", reason)
 
 
 def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:
@@ -138,15 +200,14 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float |
         return None
 
 
-def quota_is_gone(body: bytes) -> bool:
-    """Whether a 429 says `insufficient_quota`: waiting would not help."""
-    error = _error_object(body)
+def quota_is_gone(error: Mapping[str, Any]) -> bool:
+    """Whether an error says `insufficient_quota`: waiting would not help."""
     return "insufficient_quota" in (error.get("code"), error.get("type"))
 
 
 def service_message(body: bytes, content_type: str) -> str:
     """What the service itself said about its error, from the usual places in JSON, HTML or plain text."""
-    error = _error_object(body)
+    error = error_object(body)
     for name in ("message", "detail", "error_description", "error", "msg"):
         if isinstance(error.get(name), str) and error[name]:
             return str(error[name])
@@ -168,7 +229,7 @@ def shorten(text: str, limit: int = ERROR_TEXT_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _error_object(body: bytes) -> dict[str, Any]:
+def error_object(body: bytes) -> dict[str, Any]:
     """The object that describes an error: `{"error": {…}}`, `{"error": "…"}`, or the document itself; else empty."""
     try:
         document = from_json(body)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
 import math
 import os
 import secrets
 import tempfile
 import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from altlas_runner.ai_service.chat_answer import ChatChunks, chat_outcome
 from altlas_runner.ai_service.config import AiServiceConfig
-from altlas_runner.ai_service.failures import classify_status
+from altlas_runner.ai_service.deltas import Deltas
+from altlas_runner.ai_service.failures import classify_error
 from altlas_runner.ai_service.openai import chat_body
 from altlas_runner.ai_service.prompt import as_text
+from altlas_runner.ai_service.prompt_template import PromptTemplate
+from altlas_runner.ai_service.response_schema import response_schema_of
 from altlas_runner.ai_service.wire_format import ParameterError
-from altlas_runner.errors import LocalModelError
+from altlas_runner.errors import LocalModelError, ReferenceNotFoundError
 from altlas_runner.execution import Outcome, TaskAttempt
 
 __all__ = ["LocalModel", "model_file"]
@@ -68,10 +71,12 @@ class LocalModel:
 
     Args:
         config: which model, how many slots, how large a window.
+        template: makes the user message, or None for the usual one.
     """
 
-    def __init__(self, config: AiServiceConfig) -> None:
+    def __init__(self, config: AiServiceConfig, template: PromptTemplate | None = None) -> None:
         self._config = config
+        self._template = template
         self._path: Path | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._loading: asyncio.Future[Any] | None = None
@@ -97,6 +102,10 @@ class LocalModel:
         self._path = model_file(self._config)
         self._pool = ThreadPoolExecutor(self._config.local_slots, thread_name_prefix="altlas-local")
 
+    def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
+        """What the model is asked while its window has room for all of it, and which model that is."""
+        return {"model": str(self._path), **self._body(attempt, self._config.max_context_chars)}
+
     async def aclose(self) -> None:
         """Stop all generation, end the threads, unload the model."""
         pool, self._pool = self._pool, None
@@ -118,12 +127,16 @@ class LocalModel:
         stop = threading.Event()
         self._stops.add(stop)
         try:
+            schema = await response_schema_of(attempt.task)
             server = await asyncio.shield(self._loading)  # shielded: other attempts wait for the same loading
-            return await self._answer_within_window(server, attempt, stop, self._pool)
+            outcome = await self._answer_within_window(server, attempt, stop, self._pool)
+            return await schema.checked(outcome, in_text=True) if schema is not None and outcome.ok else outcome
         except LocalModelError as error:
             return Outcome.failed("AI_CONFIGURATION", str(error))
         except ParameterError as error:
             return Outcome.failed("AI_BAD_PARAMETER", str(error))
+        except ReferenceNotFoundError as error:
+            return Outcome.failed(error.code, f"the prompt template: {error}")
         finally:
             stop.set()
             self._stops.discard(stop)
@@ -138,11 +151,15 @@ class LocalModel:
         error: dict[str, Any] | None = None
         for _ in range(_MOST_SHORTENINGS):
             body = self._body(attempt, budget)
-            error, answer = await asyncio.get_running_loop().run_in_executor(pool, generate, server, body, stop)
+            deltas = Deltas(attempt.emit)
+            loop = asyncio.get_running_loop()
+            told = partial(_tell, loop, deltas) if self._config.use_streaming else None
+            error, answer = await loop.run_in_executor(pool, generate, server, body, stop, told)
             if error is None:
+                deltas.finish()
                 return chat_outcome(answer)
             if error.get("type") != "exceed_context_size_error":
-                return _refused(error)
+                return classify_error(error)
             window = error.get("n_ctx") or window  # a model may have been made for a smaller one
             if min(budget, length) <= 0 or stop.is_set():
                 break
@@ -157,7 +174,7 @@ class LocalModel:
         )
 
     def _body(self, attempt: TaskAttempt, max_context_chars: int) -> dict[str, Any]:
-        body = chat_body(self._config, attempt, max_context_chars=max_context_chars)
+        body = chat_body(self._config, attempt, max_context_chars=max_context_chars, template=self._template)
         del body["model"]  # there is one; its name comes from its file
         return {"max_tokens": DEFAULT_MAX_TOKENS, **body}
 
@@ -191,8 +208,21 @@ class LocalModel:
                 raise LocalModelError(f"the model {path} cannot be loaded ({error}); {_HOW_TO_GET_ONE}") from error
 
 
-def generate(server: Any, body: dict[str, Any], stop: threading.Event) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+def _tell(loop: asyncio.AbstractEventLoop, deltas: Deltas, text: str) -> None:
+    """Report a piece of text from another thread."""
+    loop.call_soon_threadsafe(deltas.add, text)
+
+
+def generate(
+    server: Any, body: dict[str, Any], stop: threading.Event, told: Callable[[str], object] | None = None
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """Generate in this thread until the end or until `stop` is set.
+
+    Args:
+        server: the loaded model.
+        body: the request of a chat completion.
+        stop: set by another thread.
+        told: called with each piece of text as it is generated.
 
     Returns:
         What went wrong (llama.cpp's error object) or None, and the completion.
@@ -204,7 +234,9 @@ def generate(server: Any, body: dict[str, Any], stop: threading.Event) -> tuple[
         if "error" in chunk:
             errors.append(chunk["error"])
         else:
-            chunks.add(chunk)
+            text = chunks.add(chunk)
+            if told is not None and text:
+                told(text)
         return stop.is_set()
 
     if stop.is_set():
@@ -215,10 +247,3 @@ def generate(server: Any, body: dict[str, Any], stop: threading.Event) -> tuple[
     except ValueError as error:  # a request that the library refuses, such as a schema it cannot follow
         errors.append({"code": 400, "message": str(error)})
     return (errors[0] if errors else None), chunks.whole()
-
-
-def _refused(error: dict[str, Any]) -> Outcome:
-    """The failure behind an error object of llama.cpp, which has the codes of HTTP."""
-    code = error.get("code")
-    status = code if isinstance(code, int) and code >= 400 else 500
-    return classify_status(status, {}, json.dumps({"error": error}).encode(), now=datetime.now(UTC))

@@ -10,10 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from altlas_runner.execution import TaskAttempt
+from altlas_runner.ai_service.modes import mode_of
+from altlas_runner.ai_service.prompt_template import PromptTemplate
+from altlas_runner.execution import RunInfo, TaskAttempt
 from altlas_runner.redaction import redact_key_like
 
-__all__ = ["SETTINGS", "as_text", "messages_for", "share_out"]
+__all__ = ["SETTINGS", "as_text", "complaint_about_the_last_answer", "messages_for", "share_out"]
 
 SETTINGS = frozenset(
     {"model", "temperature", "max_tokens", "prompt", "response_format", "response_schema", "tools", "tool_choice"}
@@ -24,33 +26,43 @@ MAX_PERSONA_CHARS = 500
 
 _TAG = re.compile(r"<(/?)result", re.IGNORECASE)
 
-_MODES = {
-    "dream": "Be imaginative: unusual ideas are welcome.",
-    "explore": "Look at the question from several sides before you decide.",
-    "chaos": "Be bold: question what seems obvious and surprise the reader.",
-}
+_AGAIN = "Your answer before this one could not be used: {error}. Answer again and mend that."
 
 
-def messages_for(attempt: TaskAttempt, *, max_context_chars: int) -> list[dict[str, str]]:
+def messages_for(
+    attempt: TaskAttempt, *, max_context_chars: int, template: PromptTemplate | None = None
+) -> list[dict[str, str]]:
     """The conversation for an attempt: one system message, one user message.
 
-    Values under key-like names (see `redaction.is_key_like`) are not shown to the model.
+    The system message is made of persona, mode and the JSON Schema that the answer must satisfy. Values under key-like
+    names (see `redaction.is_key_like`) are not shown to the model.
 
     Args:
-        attempt: the task, its run and the outputs of its dependencies.
+        attempt: the task, its run, the outputs of its dependencies; and why the last answer could not be used.
         max_context_chars: most characters of those outputs; what is left out is marked in its place.
+        template: makes the user message instead of the usual order.
+
+    Raises:
+        ParameterError: the mode is chaos, and its level is none.
+        ReferenceNotFoundError: the template refers to what this task has not.
     """
     parameters = attempt.task.parameters or {}
-    parts = [_context(attempt.context, max_context_chars), attempt.task.description.strip()]
-    prompt = parameters.get("prompt")
-    if prompt is not None and prompt != attempt.task.description:
-        parts.append(as_text(prompt).strip())
-    shown = redact_key_like({name: value for name, value in parameters.items() if name not in SETTINGS})
-    parts.append("\n".join(f"{name}: {as_text(value)}" for name, value in shown.items()))
+    context = _context(attempt.context, max_context_chars)
+    user = template.filled(attempt, context) if template else _user(attempt.task.description, parameters, context)
+    if (error := complaint_about_the_last_answer(attempt)) is not None:
+        user += f"\n\n{_AGAIN.format(error=error.rstrip('.'))}"
     return [
-        {"role": "system", "content": _system(attempt.run.persona, attempt.run.mode)},
-        {"role": "user", "content": "\n\n".join(part for part in parts if part)},
+        {"role": "system", "content": _system(attempt.run, parameters.get("response_schema"))},
+        {"role": "user", "content": user},
     ]
+
+
+def complaint_about_the_last_answer(attempt: TaskAttempt) -> str | None:
+    """Why the attempt before could not use its answer, for tasks whose answer is checked against a schema."""
+    last = attempt.previous[-1] if attempt.previous else None
+    if last is None or last.error_code != "AI_BAD_RESPONSE" or "response_schema" not in (attempt.task.parameters or {}):
+        return None
+    return last.error
 
 
 def as_text(value: Any) -> str:
@@ -75,13 +87,27 @@ def share_out(lengths: Sequence[int], budget: int) -> list[int]:
     return shares
 
 
-def _system(persona: str | None, mode: str) -> str:
-    persona = " ".join((persona or "").replace("_", " ").split())[:MAX_PERSONA_CHARS].rstrip(".")
-    who = f"Your role: {persona}." if persona else "You are a helpful assistant."
-    return f"{who} {_MODES[mode]}" if mode in _MODES else who
+def _user(description: str, parameters: Mapping[str, Any], context: str) -> str:
+    parts = [context, description.strip()]
+    prompt = parameters.get("prompt")
+    if prompt is not None and prompt != description:
+        parts.append(as_text(prompt).strip())
+    shown = redact_key_like({name: value for name, value in parameters.items() if name not in SETTINGS})
+    parts.append("\n".join(f"{name}: {as_text(value)}" for name, value in shown.items()))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _system(run: RunInfo, schema: Any) -> str:
+    persona = " ".join((run.persona or "").replace("_", " ").split())[:MAX_PERSONA_CHARS].rstrip(".")
+    parts = [f"Your role: {persona}." if persona else "You are a helpful assistant.", mode_of(run).instructions]
+    if schema is not None:
+        parts.append(f"Answer with JSON alone, which satisfies this JSON Schema: {as_text(schema)}")
+    return " ".join(part for part in parts if part)
 
 
 def _context(outputs: Mapping[str, Any], budget: int) -> str:
+    if not outputs:
+        return ""
     texts = {task_id: as_text(output).strip() for task_id, output in outputs.items()}
     shares = share_out([len(text) for text in texts.values()], budget)
     return "\n\n".join(

@@ -1,4 +1,4 @@
-"""The small interface behind which every wire format stands: make a request, read its answer. Pure."""
+"""The small interface behind which every wire format stands: make a request, read its answer or stream. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from altlas_runner.ai_service.body import BodyTooLargeError, parse_json
 from altlas_runner.ai_service.config import AiServiceConfig
+from altlas_runner.ai_service.failures import classify_error
 
 if TYPE_CHECKING:
+    from altlas_runner.ai_service.event_stream import ServerSentEvent
     from altlas_runner.alt_file import Task
     from altlas_runner.execution import Outcome, TaskAttempt
 
-__all__ = ["ParameterError", "RequestSettings", "WireFormat", "WireRequest", "bearer", "settings_for"]
+__all__ = [
+    "AnswerError",
+    "ParameterError",
+    "RequestSettings",
+    "StreamedAnswer",
+    "WireFormat",
+    "WireRequest",
+    "bearer",
+    "event_value",
+    "read_event",
+    "settings_for",
+]
 
 
 class ParameterError(ValueError):
     """A task's parameter cannot be sent; the message names it. Becomes the failure AI_BAD_PARAMETER."""
+
+
+class AnswerError(ValueError):
+    """An answer has the wrong shape; the message says where. Becomes the failure AI_BAD_RESPONSE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +52,46 @@ class WireRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class WireFormat(Protocol):
-    """How one kind of service wants to be asked, and how it answers."""
+class StreamedAnswer(Protocol):
+    """Puts one streamed answer together."""
 
-    def request(self, config: AiServiceConfig, attempt: TaskAttempt) -> WireRequest:
-        """The request for an attempt.
+    def take(self, event: ServerSentEvent) -> Outcome | str:
+        """Take the next event.
+
+        Returns:
+            How the attempt ended, when the event is the terminal one or an error; else the text that the event adds,
+            which may be empty. A stream that ends before there was an outcome is AI_STREAM_TRUNCATED.
 
         Raises:
-            ParameterError: a parameter of the task has a type that cannot be sent.
+            AnswerError: the event has the wrong shape.
+        """
+        ...
+
+
+class WireFormat(Protocol):
+    """How one kind of service wants to be asked, and how it answers.
+
+    Attributes:
+        json_in_text: whether an answer in JSON stands in the `text` of the output; else the output itself is it.
+    """
+
+    json_in_text: bool
+
+    def request(self, config: AiServiceConfig, attempt: TaskAttempt) -> WireRequest:
+        """The request for an attempt; it asks for a stream where `config.use_streaming` says so.
+
+        Raises:
+            ParameterError: a parameter of the task cannot be sent.
+            ReferenceNotFoundError: the prompt template refers to what this task has not.
         """
         ...
 
     def outcome(self, answer: Any) -> Outcome:
         """What the JSON of a 2xx answer means: completed, or AI_BAD_RESPONSE when it has the wrong shape."""
+        ...
+
+    def streamed_answer(self) -> StreamedAnswer:
+        """What puts the events of a 2xx stream together."""
         ...
 
 
@@ -59,8 +104,13 @@ class RequestSettings:
     max_tokens: int | None
 
 
-def settings_for(config: AiServiceConfig, task: Task) -> RequestSettings:
+def settings_for(config: AiServiceConfig, task: Task, usual_temperature: float) -> RequestSettings:
     """Settle model, temperature and max_tokens of a task. A parameter that is null counts as not given.
+
+    Args:
+        config: what holds for tasks that do not say.
+        task: its parameters win.
+        usual_temperature: for tasks that name none: the configured one, as the mode changes it.
 
     Raises:
         ParameterError: one of the three has the wrong type or is out of range.
@@ -75,9 +125,45 @@ def settings_for(config: AiServiceConfig, task: Task) -> RequestSettings:
         raise ParameterError(f"the parameter max_tokens must be a whole number of at least 1, not {_kind(max_tokens)}")
     return RequestSettings(
         config.model if model is None else model,
-        config.temperature if temperature is None else temperature,
+        usual_temperature if temperature is None else temperature,
         config.max_tokens if max_tokens is None else max_tokens,
     )
+
+
+def event_value(event: ServerSentEvent) -> Any:
+    """The JSON of an event.
+
+    Raises:
+        AnswerError: it is not JSON.
+    """
+    try:
+        return parse_json(event.text.encode())
+    except BodyTooLargeError:
+        raise
+    except ValueError as error:
+        raise AnswerError(f"an event of the stream is not JSON ({error})") from None
+
+
+def read_event(event: ServerSentEvent) -> Any:
+    """The JSON of an event, or the `Outcome` behind it when it tells of an error.
+
+    Raises:
+        AnswerError: it is not JSON.
+    """
+    try:
+        value = event_value(event)
+    except AnswerError:
+        if event.name == "error":
+            return classify_error({"message": event.text})
+        raise
+    inner = value.get("error") if isinstance(value, dict) else None
+    if isinstance(inner, dict):
+        return classify_error(inner)
+    if isinstance(inner, str):
+        return classify_error({**value, "message": inner})
+    if event.name == "error":
+        return classify_error(value if isinstance(value, dict) else {"message": value})
+    return value
 
 
 def bearer(config: AiServiceConfig) -> dict[str, str]:

@@ -158,7 +158,9 @@ def duplicate_key(path: Path, line: int | None = None, column: int | None = None
     """The problem of a key that stands in an object again."""
     message = f"the key {quoted(str(path[-1]))} stands in this object more than once; the last one counts"
     pointer = json_pointer(path)
-    return path, Diagnostic("ALT111", message, pointer, line=line, column=column, help="keep one of them")
+    related = (Related(pointer, "the first key with this name"),)
+    help_text = "keep one of them"
+    return path, Diagnostic("ALT111", message, pointer, line=line, column=column, help=help_text, related=related)
 
 
 def json_pointer(path: Iterable[str | int]) -> str:

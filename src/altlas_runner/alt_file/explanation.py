@@ -54,28 +54,33 @@ def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer
 
 
 class _Names:
-    """The task ids of a document and who is depended on."""
+    """The task ids of a document, and which of them are isolated."""
 
     def __init__(self, tasks: list[Any]) -> None:
         self.first: dict[str, int] = {}
-        self.depended_on: set[str] = set()
-        self.several = len(tasks) > 1
         self.done: set[str] = set()  # no circle goes through these
         late: list[tuple[str, list[str]]] = []
+        roots: list[str] = []
+        depending: list[list[str]] = []
         for index, task in enumerate(tasks):
             if not isinstance(task, dict):
                 continue
             task_id, dependencies = _id_of(task), _dependencies_of(task)
-            others = [name for name in dependencies if name != task_id] if task_id in dependencies else dependencies
-            self.depended_on.update(others)
+            if dependencies:
+                itself = task_id in dependencies
+                depending.append([name for name in dependencies if name != task_id] if itself else dependencies)
+            elif task_id is not None and task.get("dependencies") in (None, []):
+                roots.append(task_id)
             if task_id is None or self.first.setdefault(task_id, index) != index:
                 continue
-            if self.done.issuperset(dependencies):
+            if not dependencies or self.done.issuperset(dependencies):
                 self.done.add(task_id)
             else:
                 late.append((task_id, dependencies))
         add_late(self.done, late)
-        self._known = {name: None for name in self.first if name and not name.isspace()}
+        self.isolated = set(roots) if len(tasks) > 1 else set()
+        self.isolated.difference_update(*depending)
+        self._known = {name for name in self.first if name and not name.isspace()}
         self._spelling: Spelling | None = None
 
     def is_plain(self, index: int, task: dict[str, Any]) -> bool:
@@ -96,7 +101,7 @@ class _Names:
             and (
                 self.are_sound(dependencies, task_id)
                 if dependencies and type(dependencies) is list
-                else dependencies in (None, []) and (task_id in self.depended_on or not self.several)
+                else dependencies in (None, []) and task_id not in self.isolated
             )
         )
 
@@ -106,12 +111,12 @@ class _Names:
             distinct = set(dependencies)
         except TypeError:  # a dependency that is no string
             return False
-        return len(distinct) == len(dependencies) and task_id not in distinct and distinct <= self._known.keys()
+        return len(distinct) == len(dependencies) and task_id not in distinct and self._known.issuperset(distinct)
 
     @property
     def spelling(self) -> Spelling:
         if self._spelling is None:
-            self._spelling = Spelling(self._known)
+            self._spelling = Spelling([name for name in self.first if name in self._known])
         return self._spelling
 
 
@@ -126,15 +131,11 @@ def _id_of(task: dict[str, Any]) -> str | None:
 
 def _dependencies_of(task: dict[str, Any]) -> list[str]:
     dependencies = task.get("dependencies")
-    return [name for name in dependencies if isinstance(name, str)] if isinstance(dependencies, list) else []
+    return [name for name in dependencies if type(name) is str] if type(dependencies) is list else []
 
 
 def _is_zero(value: Any) -> bool:
     return type(value) is int and value == 0
-
-
-def _is_isolated(task: dict[str, Any], task_id: str, names: _Names) -> bool:
-    return task.get("dependencies") in (None, []) and task_id not in names.depended_on
 
 
 def unknown_fields(at: Path, fields: dict[str, Any], known: Spelling, task_id: str | None = None) -> Iterator[Found]:
@@ -200,7 +201,7 @@ def _task_problems(index: int, task: dict[str, Any], names: _Names) -> Iterator[
         message = f"{_named(index, task_id)} is retried up to {retries} times"
         help_text = f"more than {MANY_RETRIES} retries seldom help"
         yield found_at((*at, "retry_count"), "ALT104", message, task_id=task_id, help=help_text)
-    if names.several and task_id is not None and _is_isolated(task, task_id, names):
+    if task_id in names.isolated and task.get("dependencies") in (None, []):
         message = f"{_named(index, task_id)} is isolated: it depends on no task and no task depends on it"
         yield found_at((*at, "id"), "ALT105", message, task_id=task_id, help="fine, unless a dependency was forgotten")
     if task.get("parameters") == {}:

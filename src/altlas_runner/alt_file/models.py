@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from altlas_runner.alt_file.times import RFC3339_PATTERN, parse_rfc3339
 from altlas_runner.statuses import TaskStatus
 
-__all__ = ["AltFile", "AltMode", "Priority", "Task"]
+__all__ = ["AltFile", "AltMode", "Priority", "Task", "as_document"]
 
 
 class AltMode(StrEnum):
@@ -173,3 +173,15 @@ class AltFile(BaseModel):
             raise AltValidationError(diagnostics)
         graph = TaskGraph.from_alt_file(self)
         return [graph.ids[index] for index in graph.order]
+
+
+def as_document(alt_file: AltFile) -> dict[str, Any]:
+    """A file as the dictionaries that its models keep, to be looked at and not changed; no value is copied.
+
+    Fields that were not set have their defaults here. Known fields come first, in the order of the models.
+    """
+    tasks = [
+        {**task.__dict__, **task.__pydantic_extra__} if task.__pydantic_extra__ else task.__dict__
+        for task in alt_file.tasks
+    ]
+    return {**alt_file.__dict__, **(alt_file.__pydantic_extra__ or {}), "tasks": tasks}

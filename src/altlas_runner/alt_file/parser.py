@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,16 +25,17 @@ from altlas_runner.alt_file.json_text import (
 )
 from altlas_runner.alt_file.limits import Limits
 from altlas_runner.alt_file.merging import merge
-from altlas_runner.alt_file.models import AltFile
+from altlas_runner.alt_file.models import AltFile, as_document
 from altlas_runner.alt_file.positions import with_positions
 from altlas_runner.alt_file.references import may_hold_references
 from altlas_runner.alt_file.saving import as_json_text
 from altlas_runner.alt_file.schema_check import SchemaCheck
 from altlas_runner.alt_file.segmentation import Segmentation, is_segmentation
-from altlas_runner.alt_file.validator import is_sound
+from altlas_runner.alt_file.validator import Look, look_at
 from altlas_runner.alt_file.wrong_types import explain_wrong_types
 from altlas_runner.alt_file.yaml_text import YamlError, duplicate_yaml_keys, read_yaml
 from altlas_runner.atomic_file import write_atomically
+from altlas_runner.collector import collector_paused
 from altlas_runner.errors import (
     AltFormatError,
     AltIoError,
@@ -137,12 +136,13 @@ class AltParser:
                 content = _as_bytes(alt_file_or_text)
                 self._check_size(content)
                 content, yaml = _as_json_and_yaml(content, is_yaml=_looks_like_yaml(content))
-            document, found = self._problems(content, _wrong_types(content), inputs)
+            with collector_paused():
+                document, found = self._problems(content, _read_models(content), inputs)
+                found += duplicate_keys(content) if yaml is None else duplicate_yaml_keys(yaml.decode())
+                diagnostics = sort_by_position(document, found)
+                return diagnostics if isinstance(alt_file_or_text, AltFile) else _positioned(diagnostics, content, yaml)
         except AltParseError as error:
             return error.diagnostics
-        found += duplicate_keys(content) if yaml is None else duplicate_yaml_keys(yaml.decode())
-        diagnostics = sort_by_position(document, found)
-        return diagnostics if isinstance(alt_file_or_text, AltFile) else _positioned(diagnostics, content, yaml)
 
     def save_to_path(self, alt_file: AltFile, path: str | os.PathLike[str]) -> None:
         """Write a file as JSON, whole or not at all: exactly the fields that were set, unknown ones included.
@@ -190,52 +190,61 @@ class AltParser:
         return Path(path) if self.default_dir is None else self.default_dir / path
 
     def _parse(self, content: bytes, yaml: bytes | None) -> AltFile:
-        with _collector_paused():
-            wrong_types = None
-            try:
-                alt_file = AltFile.model_validate_json(content)
-            except ValidationError as error:
-                wrong_types = error
-            else:
-                too_many = self.limits.count_problems(alt_file, len(content))
+        with collector_paused():
+            read = _read_models(content)
+            look = Look(is_sound=False, is_finite=False)
+            if isinstance(read, AltFile):
+                too_many = self.limits.count_problems(read, len(content))
                 if too_many:
                     raise AltFormatError(_positioned(too_many, content, yaml))
-                if self.schema_check is None and is_sound(alt_file, may_refer=may_hold_references(content)):
-                    return alt_file
-            document, found = self._problems(content, wrong_types)
-            diagnostics = sort_by_position(document, found)
-        codes = {diagnostic.code for diagnostic in diagnostics if diagnostic.severity == "error"}
-        if not any(self.strict_validation or code.startswith("ALT3") for code in codes):
-            return Segmentation(document).to_alt_file() if is_segmentation(document) else alt_file
-        raise _error_class(codes)(_positioned(diagnostics, content, yaml)) from wrong_types
+                look = look_at(read, may_refer=may_hold_references(content))
+                if look.is_sound and self.schema_check is None:
+                    return read
+            document, found = self._problems(content, read, is_finite=look.is_finite)
+            codes = {diagnostic.code for _, diagnostic in found if diagnostic.severity == "error"}
+            if any(self.strict_validation or code.startswith("ALT3") for code in codes):
+                diagnostics = _positioned(sort_by_position(document, found), content, yaml)
+                raise _error_class(codes)(diagnostics) from (read if isinstance(read, ValidationError) else None)
+            return read if isinstance(read, AltFile) else Segmentation(document).to_alt_file()
 
     def _problems(
-        self, content: bytes, wrong_types: ValidationError | None, inputs: Mapping[str, Any] | None = None
+        self,
+        content: bytes,
+        read: AltFile | ValidationError,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        is_finite: bool = False,
     ) -> tuple[Any, list[Found]]:
-        """The document as it is written, and all that is wrong with it; it is read again, because now there is time."""
-        try:
-            document = read_json(content)
-        except ValueError as error:
-            problem = syntax_problem(content)
-            raise _error_class({problem.code})([problem]) from error
-        found = list(numbers_out_of_range(document))
+        """The document, and all that is wrong with it; known already may be that its numbers are all finite.
+
+        It is read again as it is written, because now there is time, unless the models hold all there is to look at.
+        """
+        if isinstance(read, AltFile) and self.schema_check is None:
+            document: Any = as_document(read)
+        else:
+            try:
+                document = read_json(content)
+            except ValueError as error:
+                problem = syntax_problem(content)
+                raise _error_class({problem.code})([problem]) from error
+        found = [] if is_finite else list(numbers_out_of_range(document))
         if is_segmentation(document):
             found += Segmentation(document).problems()
         else:
-            if wrong_types is not None:
-                found += explain_wrong_types(wrong_types, document)
+            if isinstance(read, ValidationError):
+                found += explain_wrong_types(read, document)
             found += explain(document, inputs, may_refer=may_hold_references(content))
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found
 
 
-def _wrong_types(content: bytes) -> ValidationError | None:
+def _read_models(content: bytes) -> AltFile | ValidationError:
+    """The file, or why its text is none: it is no JSON, or has wrong types."""
     try:
-        AltFile.model_validate_json(content)
+        return AltFile.model_validate_json(content)
     except ValidationError as error:
         return error
-    return None
 
 
 def _positioned(diagnostics: list[Diagnostic], content: bytes, yaml: bytes | None) -> list[Diagnostic]:
@@ -295,15 +304,3 @@ def _as_json_and_yaml(content: bytes, *, is_yaml: bool) -> tuple[bytes, bytes | 
 def _io_error(verb: str, path: Path, error: OSError | ValueError) -> AltIoError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return AltIoError([Diagnostic("ALT301", f"{path} cannot be {verb}: {reason}")])
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Without garbage collection: it would look at every new task again and again, and nothing here is garbage."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

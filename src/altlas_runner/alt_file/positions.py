@@ -20,6 +20,9 @@ __all__ = ["with_positions"]
 _AT_KEY = frozenset({"ALT110", "ALT111"})
 """These are about the key, not about the value behind it."""
 
+_AT_FIRST_KEY = frozenset({"ALT111"})
+"""The second place of these is the first of the equal keys."""
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 _COMMA = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*")
 _skip_value: Any = JSONDecoder(strict=False, parse_int=str, parse_float=str).scan_once  # type: ignore[attr-defined]
@@ -32,6 +35,7 @@ class _Wanted:
     inside: dict[str, _Wanted] = field(default_factory=dict)
     value: Any = None
     key: Any = None
+    first_key: Any = None  # of equal keys of one object
     span: tuple[int, int] = (0, 0)  # of a value with nothing wanted inside, as indices into the text
 
     def within(self, step: str) -> _Wanted:
@@ -68,7 +72,8 @@ def _placed(diagnostic: Diagnostic, root: _Wanted, text: str) -> Diagnostic:
         if diagnostic.part is not None and line is not None and column is not None:
             line, column = _place_of_part(diagnostic.part, _wanted_at(root, diagnostic.path), text, line, column)
         diagnostic = replace(diagnostic, line=line, column=column)
-    related = tuple(_placed_related(place, root) for place in diagnostic.related)
+    at_first = diagnostic.code in _AT_FIRST_KEY
+    related = tuple(_placed_related(place, root, at_first) for place in diagnostic.related)
     return replace(diagnostic, related=related) if related else diagnostic
 
 
@@ -91,10 +96,12 @@ def _wanted_at(root: _Wanted, path: str) -> _Wanted:
     return root
 
 
-def _placed_related(place: Related, root: _Wanted) -> Related:
+def _placed_related(place: Related, root: _Wanted, at_first_key: bool) -> Related:
     if place.line is not None:
         return place
     line, column = _place(root, place.path, False)
+    if at_first_key:
+        line, column = _wanted_at(root, place.path).first_key or (line, column)
     return replace(place, line=line, column=column)
 
 
@@ -120,10 +127,14 @@ def _set_places(text: str, offsets: _Offsets) -> None:
             line_start = text.rindex("\n", seen, offset) + 1
         seen = offset
         for wanted, is_key in offsets[offset]:
+            place = (line, offset - line_start + 1)
             if is_key:
-                wanted.key = (line, offset - line_start + 1)
+                wanted.key = place
+                wanted.first_key = wanted.first_key or place
             else:
-                wanted.value = (line, offset - line_start + 1)
+                wanted.value = place
+                for inside in wanted.inside.values():  # another object begins
+                    inside.first_key = None
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------------

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path as FilePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, Found, found_at
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, found_at, json_pointer
 from altlas_runner.errors import AltIoError, AltSchemaError
 
-__all__ = ["SchemaCheck"]
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+__all__ = ["SchemaCheck", "validator_of"]
 
 _LONGEST_MESSAGE = 300
 
@@ -27,22 +30,11 @@ class SchemaCheck:
     """
 
     def __init__(self, schema: Mapping[str, Any] | str | os.PathLike[str]) -> None:
-        from jsonschema import Draft202012Validator
-        from jsonschema.exceptions import SchemaError
-        from jsonschema.validators import validator_for
-        from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped] # ships no types
-
         content = dict(schema) if isinstance(schema, Mapping) else _read(FilePath(schema))
-        if not isinstance(content, dict):
-            raise _unusable("a schema is an object")
-        kind = validator_for(content, default=Draft202012Validator)
         try:
-            kind.check_schema(content)
-        except SchemaError as error:
-            raise _unusable(f"{error.message} (at {error.json_path} of the schema)") from error
-        except Exception as error:  # what a schema can break is open-ended: a pattern, a nesting, a reference
+            self._validator = validator_of(content)
+        except ValueError as error:
             raise _unusable(str(error)) from error
-        self._validator = kind(content, registry=REGISTRY)
 
     def violations(self, document: Any) -> Iterator[Found]:
         """Every place where the document does not satisfy the schema.
@@ -52,9 +44,39 @@ class SchemaCheck:
         """
         try:
             for error in self._validator.iter_errors(document):
-                yield found_at(tuple(error.absolute_path), "ALT305", f"against the schema: {_shortened(error.message)}")
+                message = f"against the schema: {_shortened(error.message)}"
+                help_text = f"mend this, or the rule {json_pointer(error.absolute_schema_path)} of the schema"
+                yield found_at(tuple(error.absolute_path), "ALT305", message, help=help_text)
         except Exception as error:  # as above; the validator meets such faults only where it gets to them
             raise _unusable(str(error) or type(error).__name__) from error
+
+
+def validator_of(schema: Any, keywords: Mapping[str, Callable[..., Any]] | None = None) -> Validator:
+    """What checks documents against a schema. References lead to the schema itself and to the standard's own schemas.
+
+    Args:
+        schema: draft 2020-12 unless its `$schema` says otherwise.
+        keywords: functions to check these keywords with instead of the usual ones, as `jsonschema` wants them.
+
+    Raises:
+        ValueError: it is no JSON Schema; the message says why.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import extend, validator_for
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped] # ships no types
+
+    if not isinstance(schema, dict):
+        raise ValueError("a schema is an object")  # noqa: TRY004 - one kind of error for whatever is wrong with it
+    kind = validator_for(schema, default=Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"{error.message} (at {error.json_path} of the schema)") from error
+    except Exception as error:  # what a schema can break is open-ended: a pattern, a nesting, a reference
+        raise ValueError(str(error)) from error
+    validator: Validator = (extend(kind, keywords) if keywords else kind)(schema, registry=REGISTRY)  # type: ignore[no-untyped-call]
+    return validator
 
 
 def _read(path: FilePath) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from altlas_runner.alt_file.diagnostics import Found, Path, found_at, json_pointer, quoted
+from altlas_runner.alt_file.diagnostics import Found, Path, Related, found_at, json_pointer, quoted
 from altlas_runner.alt_file.explanation import explain, unknown_fields
 from altlas_runner.alt_file.models import AltFile, Task
 from altlas_runner.alt_file.spelling import Spelling
@@ -170,7 +170,7 @@ class Segmentation:
                 value = segment.get(field)
                 if value is not None and not isinstance(value, types):
                     yield _wrong_type((*at, field), f"{expected}, or null", value, task_id)
-            seen: set[str] = set()
+            first: dict[str, Path] = {}
             for place, item in enumerate(_parameters_of(segment)):
                 here: Path = (*at, "parameters", place)
                 if not isinstance(item, dict):
@@ -184,11 +184,13 @@ class Segmentation:
                     if "name" in item:
                         yield _wrong_type((*here, "name"), "a string", item["name"], task_id)
                     continue
-                if item["name"] in seen:
+                if item["name"] in first:
                     message = f"{name_of(at, task_id)} has the parameter {quoted(item['name'])} more than once; "
                     message += "the last one counts"
-                    yield found_at((*here, "name"), "ALT111", message, task_id=task_id, help="keep one of them")
-                seen.add(item["name"])
+                    related = (Related(json_pointer(first[item["name"]]), "the first parameter with this name"),)
+                    help_text = "keep one of them"
+                    yield found_at((*here, "name"), "ALT111", message, task_id=task_id, help=help_text, related=related)
+                first.setdefault(item["name"], (*here, "name"))
 
     def _unknown_fields(self) -> Iterator[Found]:
         yield from unknown_fields((), self._document, _FILE_FIELDS)

@@ -7,16 +7,16 @@ through the document again and says it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from altlas_runner.alt_file.diagnostics import Diagnostic, sort_by_position
 from altlas_runner.alt_file.explanation import MANY_RETRIES, MANY_SECONDS, explain
 from altlas_runner.alt_file.graph import TaskGraph, add_late
 from altlas_runner.alt_file.json_text import all_finite
-from altlas_runner.alt_file.models import AltFile
+from altlas_runner.alt_file.models import AltFile, as_document
 from altlas_runner.alt_file.reference_checks import references_are_sound
 
-__all__ = ["is_clean", "is_sound", "validate_alt_file"]
+__all__ = ["Look", "is_clean", "look_at", "validate_alt_file"]
 
 
 def validate_alt_file(alt_file: AltFile, inputs: Mapping[str, Any] | None = None) -> list[Diagnostic]:
@@ -34,7 +34,7 @@ def validate_alt_file(alt_file: AltFile, inputs: Mapping[str, Any] | None = None
     """
     if is_clean(alt_file, inputs=inputs):
         return []
-    document = alt_file.model_dump(exclude_unset=True, warnings=False)
+    document = as_document(alt_file)
     return sort_by_position(document, explain(document, inputs))
 
 
@@ -73,23 +73,31 @@ def is_clean(alt_file: AltFile, *, inputs: Mapping[str, Any] | None = None, may_
     return _edges_are_clean(alt_file, graph) and (not may_refer or references_are_sound(alt_file, graph, inputs))
 
 
-def is_sound(alt_file: AltFile, *, may_refer: bool = True) -> bool:
-    """Whether a file has no error; it may have warnings. What a parse of a good file costs beyond reading it.
+class Look(NamedTuple):
+    """What a quick look at a file tells."""
+
+    is_sound: bool
+    """It has no error; it may have warnings."""
+    is_finite: bool
+    """It holds no number that is NaN or infinite."""
+
+
+def look_at(alt_file: AltFile, *, may_refer: bool = True) -> Look:
+    """Look quickly at a file whose types are right: what a parse of a good file costs beyond reading it.
 
     Args:
         alt_file: the file.
         may_refer: as in `is_clean`.
     """
-    if any(not text or text.isspace() for text in (alt_file.id, alt_file.title, alt_file.version)):
-        return False
+    blank = any(not text or text.isspace() for text in (alt_file.id, alt_file.title, alt_file.version))
     done: set[str] = set()  # the tasks whose dependencies have all gone before: in most files every task
     late: list[tuple[str, Sequence[str]]] = []
-    free_values: list[Any] = [alt_file.metadata, alt_file.__pydantic_extra__]  # where fractional numbers may stand
+    free_values: list[Any] = list(filter(None, (alt_file.metadata, alt_file.__pydantic_extra__)))
     for task in alt_file.tasks:  # looked at once: a large file is not in the processor's cache
         fields = task.__dict__  # half the cost of attributes
         task_id, description, dependencies = fields["id"], fields["description"], fields["dependencies"]
         if not task_id or not description or task_id.isspace() or description.isspace():
-            return False
+            blank = True
         if not dependencies or done.issuperset(dependencies):
             done.add(task_id)
         else:
@@ -102,9 +110,11 @@ def is_sound(alt_file: AltFile, *, may_refer: bool = True) -> bool:
         if task.__pydantic_extra__:
             free_values.append(task.__pydantic_extra__)
     add_late(done, late)
-    if len(done) < len(alt_file.tasks) or not all_finite(free_values):
-        return False
-    return not may_refer or references_are_sound(alt_file, TaskGraph.from_alt_file(alt_file), None)
+    finite = all_finite(free_values)  # fractional numbers stand nowhere else
+    sound = not blank and len(done) == len(alt_file.tasks) and finite
+    if sound and may_refer:
+        sound = references_are_sound(alt_file, TaskGraph.from_alt_file(alt_file), None)
+    return Look(sound, finite)
 
 
 def _edges_are_clean(alt_file: AltFile, graph: TaskGraph) -> bool:

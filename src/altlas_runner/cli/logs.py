@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from altlas_runner.event_json import json_line, rfc3339
 from altlas_runner.last_file.json_values import as_json_text
 from altlas_runner.last_file.visible_text import visible
+from altlas_runner.log_records import TRACE
 
-__all__ = ["TRACE", "set_up_logging"]
+__all__ = ["set_up_logging"]
 
-TRACE = 5
 _LEVELS = {
     "trace": TRACE,
     "debug": logging.DEBUG,

@@ -42,8 +42,8 @@ EXIT_INTERRUPTED = 130
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 fine; 1 some task did not complete; 2 usage or configuration; 3 the ALT file is not valid; "
-    "4 a bundle cannot be read or written; 5 stopped by the run's own deadline; 130 interrupted (after 5 and 130 the "
-    "bundle is still written).",
+    "4 a bundle cannot be read or written; 5 stopped by a budget or the run's own deadline; 130 interrupted (after 5 "
+    "and 130 the bundle is still written).",
 )
 @click.version_option(__version__, prog_name="altlas-runner")
 @click.pass_context

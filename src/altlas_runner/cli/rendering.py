@@ -42,6 +42,7 @@ _LABELS = {
     "ALT110": "no field has this name",
     "ALT111": "the same key again",
     "ALT302": "here",
+    "ALT303": "cannot be used as it is",
     "ALT305": "the schema does not allow this",
     "ALT306": "the limit is passed here",
 }

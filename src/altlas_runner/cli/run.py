@@ -34,6 +34,8 @@ from altlas_runner.task_manager.handlers.process_group import kill_all
 
 __all__ = ["run"]
 
+STOPPING_CODES = ("RUN_DEADLINE", "BUDGET_EXCEEDED")
+
 
 @click.command()
 @click.argument("alt_file", type=click.Path(path_type=Path, readable=False, allow_dash=True))
@@ -61,6 +63,15 @@ __all__ = ["run"]
     help="Seconds a single attempt may take.",
 )
 @click.option("--max-retries", "ai_max_retries", type=click.IntRange(0, 255), help="Retries for tasks that do not say.")
+@click.option(
+    "--stream/--no-stream", "ai_use_streaming", default=None, help="Ask for answers piece by piece, to be watched."
+)
+@click.option(
+    "--prompt-template",
+    "ai_prompt_template",
+    type=click.Path(path_type=Path, readable=False),
+    help="Text file with ${{ inputs.… }} that makes the message to a chat model.",
+)
 @click.option("--local-model", type=click.Path(path_type=Path, readable=False), help="GGUF file for --protocol local.")
 @click.option(
     "--handlers", metavar="MODULE:ATTRIBUTE", multiple=True, help="Python functions that do tasks; repeatable."
@@ -82,6 +93,34 @@ __all__ = ["run"]
     "run_deadline_seconds",
     type=click.FloatRange(0, min_open=True),
     help="Seconds the whole run may take; exit code 5 when that stops it.",
+)
+@click.option(
+    "--prices",
+    type=click.Path(path_type=Path, readable=False),
+    help="TOML or JSON file: what a million tokens cost, by model.",
+)
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(0, min_open=True),
+    help="What the run may cost, by --prices; exit code 5 when that stops it.",
+)
+@click.option(
+    "--max-tokens-total",
+    type=click.IntRange(1),
+    help="Tokens the run may take, sent and received; exit code 5 when that stops it.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, readable=False),
+    help="Directory in which answers are kept and looked for.",
+)
+@click.option("--refresh", is_flag=True, default=None, help="Ask for everything anew and replace what --cache has.")
+@click.option(
+    "--fallback-model",
+    "ai_fallback_models",
+    metavar="MODEL",
+    multiple=True,
+    help="Model to ask when the first is given up for a task; repeatable.",
 )
 @click.option(
     "--schedule", type=click.Choice(["file-order", "critical-path"]), help="Who starts first among equal priorities."
@@ -124,9 +163,10 @@ def run(
 ) -> None:
     """Run the tasks of ALT_FILE (- is stdin) and write a bundle with results, report and graph.
 
-    The API key of the service is read from RUNNER_AI_API_KEY only, so that no process list shows it.
+    The API key of the service is read from RUNNER_AI_API_KEY, a file (ai_api_key_file) or a program such as a keyring
+    (ai_api_key_command), never from the command line, where every process list would show it.
     """
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = {name: value for name, value in settings.items() if value not in (None, ())}
     if handlers:
         given["handlers"] = handlers
     if groups:
@@ -157,7 +197,7 @@ def run(
     _print_summary(last_file, runner.bundle_path(last_file), as_json)
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)
-    if any(result.error_code == "RUN_DEADLINE" for result in last_file.task_results):
+    if any(result.error_code in STOPPING_CODES for result in last_file.task_results):
         sys.exit(EXIT_STOPPED)
     if last_file.status != "success":
         sys.exit(EXIT_INCOMPLETE)

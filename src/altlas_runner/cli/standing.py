@@ -19,6 +19,7 @@ from altlas_runner.task_manager import (
     RunResumed,
     RunStarted,
     TaskFinished,
+    TaskProgress,
     TaskReady,
     TaskStarted,
     TaskWaiting,
@@ -76,6 +77,7 @@ class Standing:
         ready: ids of the tasks that may start and have no slot.
         running: the attempts that are under way, by task id, the longest first.
         waiting: the waits between attempts, by task id, the oldest first.
+        queued: why, by task id, for those that are under way but wait for room at their service.
         failures: the last few tasks that failed or passed their deadline.
         started_at: when the run began, or None.
         finished_at: when it ended, or None.
@@ -88,6 +90,7 @@ class Standing:
     ready: set[str] = field(default_factory=set)
     running: dict[str, TaskStarted] = field(default_factory=dict)
     waiting: dict[str, TaskWaiting] = field(default_factory=dict)
+    queued: dict[str, str] = field(default_factory=dict)
     failures: deque[TaskResult] = field(default_factory=lambda: deque(maxlen=_MOST_FAILURES))
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -120,6 +123,7 @@ class Standing:
         if self.running.pop(task_id, None) is None:
             self.ready.discard(task_id)
             self.waiting.pop(task_id, None)
+        self.queued.pop(task_id, None)
         self.done += 1
         self.ended[status] = self.ended.get(status, 0) + 1
         if status is TaskStatus.FAILED or status is TaskStatus.TIMEOUT:
@@ -129,7 +133,12 @@ class Standing:
         match event:
             case TaskWaiting(task_id=task_id):
                 self.running.pop(task_id, None)
+                self.queued.pop(task_id, None)
                 self.waiting[task_id] = event
+            case TaskProgress(task_id=task_id, kind="waits_for_room", fields={"reason": str(reason)}):
+                self.queued[task_id] = reason
+            case TaskProgress(task_id=task_id, kind="has_room"):
+                self.queued.pop(task_id, None)
             case RunStarted():
                 self.total, self.started_at = event.task_count, event.at
             case RunPaused():
@@ -168,7 +177,12 @@ class Standing:
         percent = 100 * self.done // self.total if self.total else 100
         parts = [f"{percent:3} %", f"{self.done:,}/{self.total:,}"]
         parts += [f"{self.ended[status]:,} {status}" for status in TaskStatus if status in self.ended]
-        others = {"waiting": len(self.waiting), "ready": len(self.ready), "running": len(self.running)}
+        queued = len(self.queued)
+        others = {
+            "waiting": len(self.waiting) + queued,
+            "ready": len(self.ready),
+            "running": len(self.running) - queued,
+        }
         parts += [f"{count:,} {word}" for word, count in others.items() if count]
         parts.append(format_duration(self.elapsed_seconds(now) * 1000))
         remaining = self.remaining_seconds(now)
@@ -194,7 +208,7 @@ class Standing:
         waits = (wait_line(wait, now) for wait in self.waiting.values())
         lines += _section(waits, len(self.waiting), min(_MOST_WAITING, room // 2), "waiting")
         room = most - len(lines) - len(failures)
-        running = (_running_line(start, now) for start in self.running.values())
+        running = (_running_line(start, self.queued.get(start.task_id), now) for start in self.running.values())
         lines += _section(running, len(self.running), min(_MOST_RUNNING, room), "running")
         return lines + [end_line(result) for result in failures]
 
@@ -214,9 +228,14 @@ def wait_line(wait: TaskWaiting, now: datetime) -> Line:
     return Line("waiting", f"{_id(wait.task_id)}  attempt {wait.number} in {left} ({reason})")
 
 
-def _running_line(start: TaskStarted, now: datetime) -> Line:
+def _running_line(start: TaskStarted, waits_because: str | None, now: datetime) -> Line:
     since = format_duration((now - start.at).total_seconds() * 1000)
     again = f"  attempt {start.number}" if start.number > 1 else ""
+    if waits_because is not None:
+        return Line(
+            "waiting",
+            f"{_id(start.task_id)}  {since}{again} for room ({visible(shortened(waits_because, _LONGEST_ID))})",
+        )
     return Line("running", f"{_id(start.task_id)}  {since}{again}")
 
 

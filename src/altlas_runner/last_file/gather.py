@@ -169,6 +169,8 @@ class _Redaction:
             self.optional(attempt.error_code),
             self.optional(attempt.error),
             attempt.wait_before_ms,
+            self.optional(attempt.model),
+            self.optional(attempt.service),
         )
 
     def _artifact(self, artifact: Artifact) -> Artifact:

@@ -74,6 +74,8 @@ def _plain(result: TaskResult) -> dict[str, Any]:
                 "error_code": attempt.error_code,
                 "error": attempt.error,
                 "wait_before_ms": attempt.wait_before_ms,
+                "model": attempt.model,
+                "service": attempt.service,
             }
             for attempt in result.attempts
         ],

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from altlas_runner.errors import ReferenceNotFoundError
 from altlas_runner.execution import Executor, Outcome, RunInfo, TaskAttempt, no_listener
+from altlas_runner.results import Attempt
 from altlas_runner.task_manager.events import Event, TaskProgress
 from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.plan import RunPlan
-from altlas_runner.task_manager.scheduler import Scheduler
+from altlas_runner.task_manager.scheduler import NOBODY, Scheduler
 from altlas_runner.task_manager.signals import (
     AbandonAttempt,
     AttemptEnded,
     AttemptStopped,
     Command,
     EndRun,
+    RoomAppeared,
     RunBegan,
     Signal,
     StopAttempt,
@@ -42,9 +44,9 @@ _NOT_TRIED = Outcome.failed("NOT_TRIED", "no attempt has been made")
 
 
 class _RunAttempt(TaskAttempt):
-    """An attempt that looks up the outputs of its dependencies, and whom to tell, when somebody asks.
+    """An attempt of which only the task and the number are filled in; the rest is looked up when somebody asks.
 
-    Python calls `__getattr__` for an empty slot. Most attempts of a large run never use either.
+    Python calls `__getattr__` for an empty slot. Few executors use them all, and making an attempt costs half as much.
     """
 
     __slots__ = ("driver", "index")
@@ -52,13 +54,11 @@ class _RunAttempt(TaskAttempt):
     index: int
 
     def __getattr__(self, name: str) -> Any:
-        if name == "context":
-            self.context = self.driver.outputs_for(self.index)
-        elif name == "emit":
-            self.emit = self.driver.emitter(self.index, self.number)
-        else:
+        if name not in _LOOKED_UP:
             raise AttributeError(name)
-        return object.__getattribute__(self, name)
+        value = _LOOKED_UP[name](self.driver, self.index, self.number)
+        object.__setattr__(self, name, value)
+        return value
 
 
 class Driver:
@@ -85,26 +85,25 @@ class Driver:
         substitution: Substitution,
         keeping: ArtifactKeeping,
         run_info: RunInfo,
-        tell: Callable[[Iterable[Event]], None] | None,
+        tell: Callable[[list[Event]], None] | None,
         stop_grace_seconds: float,
     ) -> None:
         self._plan = plan
-        self._scheduler = scheduler
+        self.scheduler = scheduler
         self._ledger = ledger
         self._executor = executor
         self._substitution = substitution
         self._keeping = keeping
-        self._run_info = run_info
+        self.run_info = run_info
         self._tell = tell
         self._stop_grace_seconds = stop_grace_seconds
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._workers: dict[asyncio.Task[None], None] = {}  # in order: they are stopped in it
         self._idle: list[asyncio.Future[int]] = []
-        self._worker_of: dict[int, asyncio.Task[None]] = {}
+        self._worker_of: list[asyncio.Task[None] | None] = [None] * len(plan.ids)
         self._stopping: set[int] = set()
         self._abandoned: set[asyncio.Task[None]] = set()
-        self._closing = False
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, early: Sequence[Signal]) -> None:
@@ -127,14 +126,13 @@ class Driver:
         """
         if self._done.done():
             return
-        starts, commands, events = self._scheduler.step(signal, self._loop.time())
+        starts, commands, events = self.scheduler.step(signal, self._loop.time())
         for task in starts:
             self._assign(task)
-        self._perform(commands)
-        if events and self._tell is not None:
-            self._tell(events)
+        self._follow(commands, events)
 
-    def _perform(self, commands: Iterable[Command]) -> None:
+    def _follow(self, commands: list[Command], events: list[Event]) -> None:
+        """Perform the commands and tell the events of a step."""
         for command in commands:
             match command:
                 case WakeAt(instant):
@@ -145,6 +143,8 @@ class Driver:
                     self._abandon(task)
                 case EndRun():
                     self._done.set_result(None)
+        if events and self._tell is not None:
+            self._tell(events)
 
     def _assign(self, task: int) -> None:
         """Give an attempt to an idle worker, or to a new one: never more workers than slots."""
@@ -157,12 +157,13 @@ class Driver:
 
     def _stop(self, task: int) -> None:
         self._stopping.add(task)
-        worker = self._worker_of.get(task)
+        worker = self._worker_of[task]
         if worker is not None:  # else the attempt has not begun, and will see that it must not
             worker.cancel()
 
     def _abandon(self, task: int) -> None:
-        worker = self._worker_of.pop(task)
+        worker, self._worker_of[task] = self._worker_of[task], None
+        assert worker is not None, "an attempt that is abandoned has begun"
         self._abandoned.add(worker)
         _log.warning('task "%s" did not stop in time; its attempt was abandoned', self._plan.ids[task])
 
@@ -180,72 +181,77 @@ class Driver:
     async def _work(self, task: int) -> None:
         worker = asyncio.current_task()
         assert worker is not None
-        worker_of, stopping, abandoned = self._worker_of, self._stopping, self._abandoned
-        make_attempt, step, time = self._executor.attempt, self._scheduler.step, self._loop.time
-        ended = AttemptEnded(task, _NOT_TRIED)  # used again for every outcome
-        signal: Signal
+        worker_of, stopping, scheduler = self._worker_of, self._stopping, self.scheduler
+        tell, take_events = self._tell, self._ledger.take_events
+        make_attempt, earlier = self._executor.attempt, self._ledger.attempts
+        substitution, output = self._substitution, self._ledger.output
+        plain_task_of, filled_task, keep = substitution.plain_task_of, substitution.task, self._keeping.keep
+        hand_over, step, time = scheduler.hand_over, scheduler.step, self._loop.time
         while True:
+            signal: Signal | None = None
             if task in stopping:
                 signal = AttemptStopped(task)
             else:
                 worker_of[task] = worker
                 try:
-                    outcome = await make_attempt(self._task_attempt(task))
-                    ended.task = task
+                    attempt = _new_attempt(_RunAttempt)  # a third of what the constructor costs
+                    attempt.task = plain_task_of[task] or filled_task(task, output)
+                    attempt.number = len(earlier[task]) + 1 if task in earlier else 1
+                    attempt.driver = self
+                    attempt.index = task
+                    outcome = await make_attempt(attempt)
                     if type(outcome) is not Outcome:
                         outcome = _no_outcome(outcome)
                     elif outcome.artifacts or (type(outcome.output) is dict and "artifacts" in outcome.output):
-                        outcome = await self._keeping.keep(self._plan.ids[task], outcome)
-                    ended.outcome = outcome
-                    signal = ended
+                        outcome = await keep(self._plan.ids[task], outcome)
                 except (Exception, asyncio.CancelledError) as error:
                     signal = self._signal_of(task, error)
-                if self._closing or worker in abandoned:
+                if worker_of[task] is not worker:  # the attempt was abandoned, or nobody waits for it any more
                     return
-                del worker_of[task]
                 if task in stopping:
                     while worker.cancelling():  # the stop is dealt with; the worker goes on
                         worker.uncancel()
-            starts, commands, events = step(signal, time())
-            if commands:
-                self._perform(commands)
-            if len(starts) > 1:
-                for other in starts[1:]:
-                    self._assign(other)
-            if events and self._tell is not None:
-                self._tell(events)
-            if starts:  # the worker keeps the first one for itself
-                task = starts[0]
-            else:
-                assigned: asyncio.Future[int] = self._loop.create_future()
-                self._idle.append(assigned)
-                task = await assigned
+                elif signal is None and outcome.ok:
+                    following = hand_over(task, outcome, time())
+                    if following is not None:
+                        if scheduler.commands:
+                            self._follow(*scheduler.more())
+                        elif tell is not None:
+                            tell(take_events())
+                        task = following if following != NOBODY else await self._next_task()
+                        continue
+            worker_of[task] = None
+            starts, commands, events = step(signal or AttemptEnded(task, outcome), time())
+            for other in starts[1:]:  # the worker keeps the first one for itself
+                self._assign(other)
+            self._follow(commands, events)
+            task = starts[0] if starts else await self._next_task()
 
-    def _task_attempt(self, task: int) -> TaskAttempt:
-        attempt = _new_attempt(_RunAttempt)  # a third of what the constructor costs
-        substitution, previous = self._substitution, self._ledger.attempts.get(task)
-        attempt.task = (
-            substitution.task(task, self._ledger.results)
-            if task in substitution.referring
-            else substitution.tasks[task]
-        )
-        attempt.number = 1 if previous is None else len(previous) + 1
-        attempt.run = self._run_info
-        attempt.previous = () if previous is None else tuple(previous)
-        timeout = self._plan.timeouts[task]
-        attempt.deadline = None if timeout is None else self._ledger.first_start[task] + timeout
-        attempt.driver = self
-        attempt.index = task
-        return attempt
+    async def _next_task(self) -> int:
+        """Wait until somebody gives this worker an attempt."""
+        assigned: asyncio.Future[int] = self._loop.create_future()
+        self._idle.append(assigned)
+        return await assigned
 
     def outputs_for(self, task: int) -> dict[str, Any]:
         """The outputs of a task's direct dependencies, by id."""
-        ids, results = self._plan.ids, self._ledger.results
-        return {ids[each]: results[each].output for each in self._plan.dependencies[task]}  # type: ignore[union-attr]
+        ids, output = self._plan.ids, self._ledger.output
+        return {ids[each]: output(each) for each in self._plan.dependencies[task]}
+
+    def wake(self, task: int) -> bool:
+        """Let a task that its executor held come again now; False when it will not come any more."""
+        if self._done.done() or not self.scheduler.is_coming(task):
+            return False
+        self.signal(RoomAppeared(task))
+        return True
 
     def emitter(self, task: int, number: int) -> Callable[[str, Mapping[str, Any]], None]:
         """What an attempt calls to tell how it is getting on."""
         return no_listener if self._tell is None else partial(self._emit, task, number)
+
+    def attempts_before(self, task: int, number: int) -> tuple[Attempt, ...]:
+        """The attempts of a task before the one with this number."""
+        return tuple(self._ledger.attempts.get(task, ())[: number - 1])
 
     def _signal_of(self, task: int, error: BaseException) -> Signal:
         """What the scheduler is told when an attempt raised."""
@@ -259,7 +265,9 @@ class Driver:
         return AttemptEnded(task, Outcome.failed("EXECUTOR_ERROR", f"{type(error).__name__}: {error}"))
 
     def _emit(self, task: int, number: int, kind: str, fields: Mapping[str, Any]) -> None:
-        if task not in self._worker_of or number != len(self._ledger.attempts.get(task, ())) + 1 or self._tell is None:
+        if self._tell is None or self._worker_of[task] is None or self._ledger.status(task) is not None:
+            return
+        if number != len(self._ledger.attempts.get(task, ())) + 1:
             return  # an attempt that has ended, or was abandoned, has nothing more to say
         now = self._ledger.wall(self._loop.time())
         self._tell([TaskProgress(now, self._plan.ids[task], kind, fields)])
@@ -271,7 +279,7 @@ class Driver:
 
     async def _stop_workers(self) -> None:
         """Leave nothing behind: no timer, no idle worker, no running attempt but those that refuse to stop."""
-        self._closing = True
+        self._worker_of[:] = [None] * len(self._worker_of)  # no attempt is listened to any more
         self._set_timer(None)
         stopping = {worker for worker in self._workers if worker not in self._abandoned}
         for worker in self._workers:
@@ -289,6 +297,17 @@ class Driver:
             _log.warning("%d attempts did not stop within %g s", len(stopping), self._stop_grace_seconds)
         if cancelled is not None:
             raise cancelled
+
+
+_LOOKED_UP: dict[str, Callable[[Driver, int, int], Any]] = {
+    "run": lambda driver, task, number: driver.run_info,
+    "context": lambda driver, task, number: driver.outputs_for(task),
+    "emit": Driver.emitter,
+    "previous": Driver.attempts_before,
+    "alternative": lambda driver, task, number: driver.scheduler.alternative(task),
+    "wake": lambda driver, task, number: partial(driver.wake, task),
+    "deadline": lambda driver, task, number: driver.scheduler.deadline_of(task),
+}
 
 
 def _no_outcome(answer: object) -> Outcome:

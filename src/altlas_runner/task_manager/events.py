@@ -1,14 +1,15 @@
 """The facts of a run, in the order in which they happened: the one stream that every observer reads.
 
-Progress display, journal, server-sent events, C callbacks and reports are all made from these.
+Progress display, journal, server-sent events, C callbacks and reports are all made from these. They are named tuples,
+because a run makes three for every task: compare their types before their fields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from altlas_runner.redaction import Redactor
 from altlas_runner.results import TaskResult
@@ -29,8 +30,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """The run began."""
 
     at: datetime
@@ -38,16 +38,14 @@ class RunStarted:
     task_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskReady:
+class TaskReady(NamedTuple):
     """All dependencies of the task completed; it may start as soon as there is a slot."""
 
     at: datetime
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStarted:
+class TaskStarted(NamedTuple):
     """An attempt got a slot and begins; `number` counts from 1."""
 
     at: datetime
@@ -55,8 +53,7 @@ class TaskStarted:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskProgress:
+class TaskProgress(NamedTuple):
     """An executor reports on a running attempt."""
 
     at: datetime
@@ -65,8 +62,7 @@ class TaskProgress:
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFailed:
+class AttemptFailed(NamedTuple):
     """An attempt failed. `TaskWaiting` follows when there will be another, `TaskFinished` when not."""
 
     at: datetime
@@ -76,8 +72,7 @@ class AttemptFailed:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskWaiting:
+class TaskWaiting(NamedTuple):
     """The task holds no slot until `until`, when it becomes ready for its next attempt.
 
     Attributes:
@@ -92,8 +87,7 @@ class TaskWaiting:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFinished:
+class TaskFinished(NamedTuple):
     """The task reached its terminal status."""
 
     at: datetime
@@ -101,28 +95,25 @@ class TaskFinished:
     result: TaskResult
 
 
-@dataclass(frozen=True, slots=True)
-class RunPaused:
+class RunPaused(NamedTuple):
     """Nothing further starts until the run is resumed; attempts that run go on."""
 
     at: datetime
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunResumed:
+class RunResumed(NamedTuple):
     """Attempts may start again."""
 
     at: datetime
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished:
+class RunFinished(NamedTuple):
     """Every task is terminal. `completed` of `task_count` tasks completed.
 
     Attributes:
-        reason: what ended the run early (CANCELLED, RUN_DEADLINE, FAIL_FAST), or None.
+        reason: what ended the run early (CANCELLED, RUN_DEADLINE, FAIL_FAST, BUDGET_EXCEEDED), or None.
     """
 
     at: datetime
@@ -150,9 +141,9 @@ def without_secrets(event: Event, redactor: Redactor) -> Event:
     """The event as observers may see it: texts and values of strangers go through the redactor."""
     match event:
         case AttemptFailed():
-            return replace(event, error=redactor.text(event.error))
+            return event._replace(error=redactor.text(event.error))
         case TaskProgress():
-            return replace(event, fields=redactor.value(dict(event.fields)))
+            return event._replace(fields=redactor.value(dict(event.fields)))
         case TaskFinished(result=result):
             attempts = [
                 replace(each, error=redactor.text(each.error)) if each.error else each for each in result.attempts
@@ -165,5 +156,5 @@ def without_secrets(event: Event, redactor: Redactor) -> Event:
                     "attempts": attempts,
                 }
             )
-            return replace(event, result=seen)
+            return event._replace(result=seen)
     return event

@@ -6,12 +6,13 @@ of the wall clock changes no duration and no order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
+from altlas_runner.collector import collector_paused
 from altlas_runner.execution import Outcome
 from altlas_runner.results import Artifact, Attempt, TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
@@ -34,6 +35,28 @@ NEVER = -inf
 """The instant of what has not happened."""
 
 
+class WallClock:
+    """Tells the time of day at an instant of the driver's clock.
+
+    Args:
+        at_zero: POSIX seconds at instant 0 of the driver's clock.
+    """
+
+    __slots__ = ("_at_zero", "_instant", "_time")
+
+    def __init__(self, at_zero: float) -> None:
+        self._at_zero = at_zero
+        self._instant = NEVER
+        self._time = datetime.fromtimestamp(0, UTC)
+
+    def time_of_day(self, instant: float) -> datetime:
+        """The time of day (UTC)."""
+        if instant != self._instant:  # one step asks many times for the same instant
+            self._instant = instant
+            self._time = datetime.fromtimestamp(self._at_zero + instant, UTC)
+        return self._time
+
+
 class _FirstTry(TaskResult):
     """The result of a task that completed at its first attempt: most of a large run.
 
@@ -41,17 +64,17 @@ class _FirstTry(TaskResult):
     `__getattr__`, which Python calls for an empty slot, fills them all. That halves what such a result costs.
     """
 
-    __slots__ = ("record",)
-    record: tuple[float, float, float]
-    """Start and end on the driver's clock, and the time of day at its zero."""
+    __slots__ = ("clock", "end", "start")
+    start: float
+    end: float
+    clock: WallClock
 
     def __getattr__(self, name: str) -> Any:
         if name not in _DERIVED:
             raise AttributeError(name)
-        start, end, wall_at_zero = self.record
-        self.started_at = datetime.fromtimestamp(wall_at_zero + start, UTC)
-        self.completed_at = datetime.fromtimestamp(wall_at_zero + end, UTC)
-        self.execution_time_ms = round((end - start) * 1000)
+        self.started_at = self.clock.time_of_day(self.start)
+        self.completed_at = self.clock.time_of_day(self.end)
+        self.execution_time_ms = round((self.end - self.start) * 1000)
         self.error = self.error_code = self.artifacts = self.metadata = None
         self.retry_count = 0
         self.attempts = [Attempt(1, self.started_at, self.completed_at, TaskStatus.COMPLETED)]
@@ -59,6 +82,7 @@ class _FirstTry(TaskResult):
 
 
 _new_first_try = _FirstTry.__new__
+_new_event = tuple.__new__  # half of what calling the class costs
 _COMPLETED = TaskStatus.COMPLETED
 _DERIVED = {field.name for field in fields(TaskResult)} - {"task_id", "status", "output", "usage"}
 
@@ -70,40 +94,34 @@ class Ledger:
         ids: task ids in file order.
         run_id: named in the events of the run.
         wall_at_zero: POSIX seconds at instant 0 of the driver's clock.
-        attempt_start: for each task the instant at which its last attempt got its slot, or minus infinity.
-        attempts: by task the attempts that have ended so far, in order; one that completed at once is not here.
         observed: whether events are wanted; without, none are made.
 
     Attributes:
-        results: for each task its result, None until it has ended.
+        wall: tells the time of day (UTC) at an instant of the driver's clock.
         unfinished: how many tasks have no result yet.
         first_start: for each task the instant at which it first got a slot, or minus infinity.
-        attempt_start: for each task the instant at which its last attempt got its slot, or minus infinity.
+        last_start: for each task that got a slot more than once the instant at which it last did.
         attempts: by task the attempts that have ended so far, in order; one that completed at once is not here.
         observed: whether events are made.
+        step_at: the time of day of the step that is being taken, when events are made; set by the scheduler.
     """
 
     def __init__(self, ids: Sequence[str], run_id: str, wall_at_zero: float, observed: bool) -> None:
-        self.results: list[TaskResult | None] = [None] * len(ids)
+        self._results: list[TaskResult | None] = [None] * len(ids)
+        self._first_outcome: list[Outcome | None] = [None] * len(ids)
+        self._first_end: list[float] = [NEVER] * len(ids)
         self.unfinished = len(ids)
         self._ids = ids
         self._run_id = run_id
         self.observed = observed
+        self.step_at = datetime.fromtimestamp(0, UTC)
         self._events: list[Event] = []
-        self._wall_at_zero = wall_at_zero
+        self._clock = WallClock(wall_at_zero)
+        self.wall = self._clock.time_of_day
         self.first_start: list[float] = [NEVER] * len(ids)
-        self.attempt_start: list[float] = [NEVER] * len(ids)
-        self._wall_instant = NEVER
-        self._wall_time = datetime.fromtimestamp(0, UTC)
+        self.last_start: dict[int, float] = {}
         self.attempts: dict[int, list[Attempt]] = {}
         self._usage: dict[int, Usage] = {}
-
-    def wall(self, instant: float) -> datetime:
-        """The time of day (UTC) at an instant of the driver's clock."""
-        if instant != self._wall_instant:  # one step asks many times for the same instant
-            self._wall_instant = instant
-            self._wall_time = datetime.fromtimestamp(self._wall_at_zero + instant, UTC)
-        return self._wall_time
 
     def take_events(self) -> list[Event]:
         """The events since the last call, in order."""
@@ -118,17 +136,18 @@ class Ledger:
     def note_run_end(self, reason: str | None, now: float) -> None:
         """No task is left; the code of what ended the run early, or None."""
         if self.observed:
-            completed = sum(r is not None and r.status is TaskStatus.COMPLETED for r in self.results)
-            self._events.append(RunFinished(self.wall(now), self._run_id, len(self.results), completed, reason))
+            count = len(self._ids)
+            completed = sum(self.status(task) is _COMPLETED for task in range(count))
+            self._events.append(RunFinished(self.wall(now), self._run_id, count, completed, reason))
 
     def note_pause(self, paused: bool, now: float) -> None:
         """The run was paused, or resumed."""
         if self.observed:
             self._events.append((RunPaused if paused else RunResumed)(self.wall(now), self._run_id))
 
-    def note_ready(self, task: int, now: float) -> None:
+    def note_ready(self, task: int) -> None:
         """The task may start as soon as there is a slot."""
-        self._events.append(TaskReady(self.wall(now), self._ids[task]))
+        self._events.append(_new_event(TaskReady, (self.step_at, self._ids[task])))
 
     def note_wait(self, task: int, until: float, reason: str, now: float) -> None:
         """The task waits for its next attempt."""
@@ -136,44 +155,95 @@ class Ledger:
             number = len(self.attempts.get(task, ())) + 1
             self._events.append(TaskWaiting(self.wall(now), self._ids[task], number, self.wall(until), reason))
 
-    def note_start(self, task: int, now: float) -> None:
+    def note_start(self, task: int) -> None:
         """The attempt begins."""
-        number = len(self.attempts.get(task, ())) + 1
-        self._events.append(TaskStarted(self.wall(now), self._ids[task], number))
+        number = len(self.attempts[task]) + 1 if task in self.attempts else 1
+        self._events.append(_new_event(TaskStarted, (self.step_at, self._ids[task], number)))
 
     def complete(self, task: int, outcome: Outcome, now: float) -> None:
         """The attempt that began last completed its task."""
         kept = outcome.kept
-        if task in self.attempts or self.attempt_start[task] != self.first_start[task] or kept:  # no plain first try
-            self.note_end(task, TaskStatus.COMPLETED, None, None, outcome.usage, now)
-            metadata = {"artifact_problems": list(kept.problems)} if kept and kept.problems else None
+        if (
+            task in self.last_start  # it failed before, or was held
+            or kept is not None
+            or outcome.model is not None
+            or outcome.metadata is not None
+        ):
+            self.note_end(task, TaskStatus.COMPLETED, None, None, outcome, now)
+            problems = {"artifact_problems": list(kept.problems)} if kept and kept.problems else {}
+            metadata = {**(outcome.metadata or {}), **problems} or None
             self.finish(
                 task, _COMPLETED, None, None, now, outcome.output, metadata, list(kept.artifacts) if kept else None
             )
             return
+        self._first_outcome[task] = outcome
+        self._first_end[task] = now
+        self.unfinished -= 1
+        if self.observed:
+            self._events.append(_new_event(TaskFinished, (self.step_at, self._ids[task], self._result_of_first(task))))
+
+    def result(self, task: int) -> TaskResult | None:
+        """The result of a task that has ended, else None."""
+        result = self._results[task]
+        return self._result_of_first(task) if result is None and self._first_outcome[task] is not None else result
+
+    def output(self, task: int) -> Any:
+        """The output of a task that has ended."""
+        outcome = self._first_outcome[task]
+        return self._results[task].output if outcome is None else outcome.output  # type: ignore[union-attr]
+
+    def status(self, task: int) -> TaskStatus | None:
+        """The status of a task that has ended, else None."""
+        if self._first_outcome[task] is not None:
+            return _COMPLETED
+        result = self._results[task]
+        return None if result is None else result.status
+
+    def results(self) -> list[TaskResult]:
+        """The result of every task, in file order, when all have ended."""
+        assert not self.unfinished, "tasks are left"
+        with collector_paused():
+            return [result or self._result_of_first(task) for task, result in enumerate(self._results)]
+
+    def _result_of_first(self, task: int) -> TaskResult:
+        outcome = self._first_outcome[task]
+        assert outcome is not None, "the task did not complete at its first attempt"
         result = _new_first_try(_FirstTry)
         result.task_id = self._ids[task]
         result.status = _COMPLETED
         result.output = outcome.output
         result.usage = outcome.usage
-        result.record = (self.first_start[task], now, self._wall_at_zero)
-        self.results[task] = result
-        self.unfinished -= 1
-        if self.observed:
-            self._events.append(TaskFinished(self.wall(now), result.task_id, result))
+        result.start = self.first_start[task]
+        result.end = self._first_end[task]
+        result.clock = self._clock
+        self._results[task] = result
+        return result
 
     def note_end(
-        self, task: int, status: TaskStatus, code: str | None, text: str | None, usage: Usage | None, now: float
+        self, task: int, status: TaskStatus, code: str | None, text: str | None, outcome: Outcome | None, now: float
     ) -> list[Attempt]:
-        """The attempt that began last has ended; returns all attempts of the task so far, this one last."""
+        """The attempt that began last has ended; returns all attempts of the task so far, this one last.
+
+        Args:
+            task: whose attempt it was.
+            status: how it ended.
+            code: the typed reason, or None.
+            text: the reason in words, or None.
+            outcome: what the executor said; None when it was stopped.
+            now: the current instant.
+        """
         attempts = self.attempts.get(task)
         if attempts is None:
             attempts = self.attempts[task] = []
-        start = self.wall(self.attempt_start[task])
+        start = self.wall(self.last_start.get(task, self.first_start[task]))
         waited = round((start - attempts[-1].ended_at).total_seconds() * 1000) if attempts else 0
-        attempts.append(Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited))
-        if usage is not None:
-            self._add_usage(task, usage)
+        attempt = Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited)
+        attempts.append(attempt)
+        if outcome is not None:
+            attempt.model, attempt.service = outcome.model, outcome.service
+            if outcome.usage is not None:
+                before = self._usage.get(task)
+                self._usage[task] = outcome.usage if before is None else before.plus(outcome.usage)
         if self.observed and status is not TaskStatus.COMPLETED:
             ended = attempts[-1].ended_at
             self._events.append(AttemptFailed(ended, self._ids[task], len(attempts), code or "", text or ""))
@@ -187,7 +257,7 @@ class Ledger:
         text: str | None,
         now: float,
         output: Any = None,
-        metadata: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         artifacts: list[Artifact] | None = None,
     ) -> None:
         """Make the task's result."""
@@ -202,22 +272,13 @@ class Ledger:
             0 if first == NEVER else round((now - first) * 1000),
             len(attempts) - 1 if attempts else 0,
             artifacts,
-            metadata,
+            None if metadata is None else dict(metadata),
             None if first == NEVER else self.wall(first),
             self.wall(now),
             attempts or [],
             self._usage.get(task),
         )
-        self.results[task] = result
+        self._results[task] = result
         self.unfinished -= 1
         if self.observed:
             self._events.append(TaskFinished(self.wall(now), result.task_id, result))
-
-    def _add_usage(self, task: int, usage: Usage) -> None:
-        total = self._usage.get(task)
-        if total is None:
-            self._usage[task] = Usage(usage.input_tokens, usage.output_tokens, usage.cost)
-            return
-        total.input_tokens += usage.input_tokens
-        total.output_tokens += usage.output_tokens
-        total.cost = None if total.cost is None or usage.cost is None else total.cost + usage.cost

@@ -25,6 +25,7 @@ from altlas_runner.task_manager.observing import Observer, Observers
 from altlas_runner.task_manager.plan import Schedule, plan_run
 from altlas_runner.task_manager.scheduler import Scheduler
 from altlas_runner.task_manager.signals import CancelAsked, CancelTaskAsked, PauseAsked, ResumeAsked, Signal
+from altlas_runner.task_manager.spending import Spending
 from altlas_runner.task_manager.substitution import Substitution
 
 __all__ = ["TaskManager", "new_run_id"]
@@ -64,6 +65,9 @@ class TaskManager:
         run_deadline_seconds: how long the run may take; what has not ended by then is cancelled (RUN_DEADLINE).
         fail_fast: whether the first task that fails, or passes its deadline, ends the run: what it stops is cancelled
             (FAIL_FAST).
+        max_cost: what the run may cost, in the currency of the price table; None is no limit. Looked at before each
+            attempt; when it is used up, what has not ended by then is cancelled (BUDGET_EXCEEDED).
+        max_tokens_total: the same for tokens, sent and received together.
 
     Raises:
         AltValidationError: the file has errors, or refers to an input that is not given.
@@ -93,11 +97,16 @@ class TaskManager:
         concurrency_groups: Mapping[str, int] | None = None,
         run_deadline_seconds: float | None = None,
         fail_fast: bool = False,
+        max_cost: float | None = None,
+        max_tokens_total: int | None = None,
     ) -> None:
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError(f"max_concurrency must be 1 or more, not {max_concurrency}")
         if run_deadline_seconds is not None and not run_deadline_seconds > 0:
             raise ConfigurationError(f"the run's deadline must be more than 0 s, not {run_deadline_seconds}")
+        for name, limit in (("max_cost", max_cost), ("max_tokens_total", max_tokens_total)):
+            if limit is not None and not limit > 0:
+                raise ConfigurationError(f"{name} must be more than 0, not {limit}")
         inputs = inputs or {}
         diagnostics = validate_alt_file(alt_file, inputs)
         if any(diagnostic.severity == "error" for diagnostic in diagnostics):
@@ -127,6 +136,8 @@ class TaskManager:
         self._run_info = RunInfo(self.run_id, alt_file.mode.value, alt_file.persona, alt_file.metadata or {})
         self._run_deadline_seconds = run_deadline_seconds
         self._fail_fast = fail_fast
+        limited = max_cost is not None or max_tokens_total is not None
+        self._spending = Spending(max_cost, max_tokens_total) if limited else None
         self._early: list[Signal] = []
         self._scheduler: Scheduler | None = None
         self._driver: Driver | None = None
@@ -190,6 +201,7 @@ class TaskManager:
             stop_grace_seconds=self._stop_grace_seconds,
             run_deadline_seconds=self._run_deadline_seconds,
             fail_fast=self._fail_fast,
+            spending=self._spending,
         )
         self._driver = Driver(
             self._plan,
@@ -206,7 +218,7 @@ class TaskManager:
             await self._driver.run(self._early)
         finally:
             await self._handlers.aclose()
-        return [result for result in ledger.results if result is not None]
+        return ledger.results()
 
     def _signal(self, signal: Signal) -> None:
         if self._driver is None:

@@ -5,18 +5,21 @@ A move asks nobody and checks nothing: which one answers a signal in which state
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import replace
 from heapq import heappop, heappush
 from math import inf
 from random import Random
 
 from altlas_runner.execution import DEADLINE_PASSED, Outcome
-from altlas_runner.results import Usage
 from altlas_runner.retrying import LONGEST_SECONDS, RetryPolicy
 from altlas_runner.statuses import TaskStatus
+from altlas_runner.task_manager.deadlines import Deadlines
 from altlas_runner.task_manager.ledger import NEVER, Ledger
 from altlas_runner.task_manager.plan import RunPlan
-from altlas_runner.task_manager.signals import CancelTaskAsked, Command, StopAttempt
+from altlas_runner.task_manager.signals import CancelTaskAsked, Command, StopAttempt, WakeAt
 from altlas_runner.task_manager.slots import Slots
+from altlas_runner.task_manager.spending import Spending
 from altlas_runner.task_manager.states import BLOCKED, ENDED, ENDING, NEW, READY, RUNNING, STOPPING, WAITING
 
 __all__ = ["DEADLINE", "GRACE_OVER", "RUN_DEADLINE", "WAIT_OVER", "Moves"]
@@ -37,6 +40,8 @@ class Moves:
         stop_grace_seconds: how long a stopped attempt may take to end before it is abandoned.
         run_deadline_seconds: how long the run may take; what has not ended by then is cancelled (RUN_DEADLINE).
         fail_fast: whether the first task that fails ends the run: what it stops is cancelled (FAIL_FAST).
+        spending: what the run may spend; when that is used up no further attempt starts and the run ends: what has not
+            ended by then is cancelled (BUDGET_EXCEEDED). None without a limit.
     """
 
     def __init__(
@@ -50,64 +55,83 @@ class Moves:
         stop_grace_seconds: float = 5.0,
         run_deadline_seconds: float | None = None,
         fail_fast: bool = False,
+        spending: Spending | None = None,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._observed = ledger.observed
+        self._dependents, self._order, self._by_order = plan.dependents, plan.order, plan.by_order  # looked at often
         self._slots = Slots(plan, max_concurrency)
         self._policy = policy
+        self._policy_of_handlers = replace(policy, budgets=())
         self._random = random
         self._stop_grace = stop_grace_seconds
         self._run_deadline = run_deadline_seconds
         self._fail_fast = fail_fast
+        self._spending = spending
         self._run_state = NEW
         self._ended_by: str | None = None
         self._pause_asked = False
         self._cancel_asked: str | None = None
         self._early_cancels: list[CancelTaskAsked] = []
         self._states = bytearray(len(plan.ids))
-        self._missing = [len(dependencies) for dependencies in plan.dependencies]
+        self._missing = list(map(len, plan.dependencies))
+        self._deadline_queue_of = Deadlines(plan.timeouts).queue_of
+        self._is_plain = not self._slots.has_groups and 0 not in plan.timeouts  # a slot is all that a ready task needs
+        self._hands_over = self._is_plain and spending is None  # so nothing stands between a slot and the next task
         self._timers: list[tuple[float, int, int]] = []  # heap of (instant, kind, task)
         self._wake_at = inf  # the instant of the last WakeAt that has not come
         self._wait_until: dict[int, float] = {}
+        self._held: set[int] = set()  # tasks that wait for room at their executor
+        self._alternative: dict[int, tuple[int, int]] = {}  # by task: which one, and how many attempts came before it
         self._stop_reason: dict[int, tuple[TaskStatus, str, str]] = {}
         self._starts: list[int] = []
-        self._commands: list[Command] = []
+        self.commands: list[Command] = []
 
     # -- towards an attempt ------------------------------------------------------------------------------------------
 
     def _make_ready(self, task: int, now: float) -> None:
         self._states[task] = READY
-        heappush(self._slots.ready, self._plan.order[task])
+        heappush(self._slots.ready, self._order[task])
         if self._observed:
-            self._ledger.note_ready(task, now)
+            self._ledger.note_ready(task)
 
     def _fill_slots(self, now: float) -> None:
-        states, timeouts, ledger, slots = self._states, self._plan.timeouts, self._ledger, self._slots
-        by_order, ready, starts = self._plan.by_order, slots.ready, self._starts
+        """Give the free slots to the best ready tasks."""
+        slots = self._slots
+        ready = slots.ready
         while ready and slots.free:
             place = heappop(ready)
-            task = by_order[place]
-            if states[task] != READY:  # it ended while it waited for a slot
-                if slots.has_groups:  # it may have been parked, and the next one there must not wait for it
-                    slots.unpark(task)
-                continue
-            if timeouts[task] == 0:  # that has passed at once
-                self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
-                continue
-            if slots.has_groups and not slots.enter(task, place):
-                continue
-            ledger.attempt_start[task] = now
-            if ledger.first_start[task] == NEVER:
-                ledger.first_start[task] = now
-                timeout = timeouts[task]
-                if timeout is not None:
-                    heappush(self._timers, (now + timeout, DEADLINE, task))
-            slots.free -= 1
-            states[task] = RUNNING
-            if self._observed:
-                ledger.note_start(task, now)
-            starts.append(task)
+            task = self._by_order[place]
+            if self._states[task] == READY and (self._is_plain or self._may_start(task, place, now)):
+                slots.free -= 1
+                self._start(task, now)
+                self._starts.append(task)
+            elif slots.has_groups:  # it ended while it waited; the next one of its group must not wait for it
+                slots.unpark(task)
+
+    def _start(self, task: int, now: float) -> None:
+        """An attempt begins; it has a slot."""
+        self._states[task] = RUNNING
+        first_start = self._ledger.first_start
+        if first_start[task] == NEVER:
+            first_start[task] = now
+            queue = self._deadline_queue_of[task]
+            if queue is not None:
+                if not queue:
+                    self._set_timer(now + self._plan.timeouts[task], DEADLINE, task)  # type: ignore[operator]
+                queue.append(task)
+        else:
+            self._ledger.last_start[task] = now
+        if self._observed:
+            self._ledger.note_start(task)
+
+    def _may_start(self, task: int, place: int, now: float) -> bool:
+        """Whether a ready task at the head of the starting order takes a slot: no deadline, no group is in its way."""
+        if self._plan.timeouts[task] == 0:  # that has passed at once
+            self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
+            return False
+        return not self._slots.has_groups or self._slots.enter(task, place)
 
     def _release_slot(self, task: int) -> None:
         self._slots.free += 1
@@ -116,17 +140,18 @@ class Moves:
 
     def _hold(self, task: int, not_before: float, reason: str, now: float) -> None:
         """The executor has no room before an instant: the task waits without a slot, and that was no attempt."""
-        deadline = self._deadline_of(task)
+        deadline = self.deadline_of(task)
         if deadline is not None and not_before >= deadline:
             text = f"{reason}: there is no room for it before its deadline of {self._plan.timeouts[task]:g} s"
             self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, text, now)
         else:
+            self._held.add(task)
             self._wait(task, min(max(now, not_before), now + LONGEST_SECONDS), reason, now)
 
     def _wait(self, task: int, until: float, reason: str, now: float) -> None:
         self._states[task] = WAITING
         self._wait_until[task] = until
-        heappush(self._timers, (until, WAIT_OVER, task))
+        self._set_timer(until, WAIT_OVER, task)
         self._ledger.note_wait(task, until, reason, now)
 
     def _cancel(self, task: int, code: str, reason: str, now: float) -> None:
@@ -139,20 +164,20 @@ class Moves:
     def _stop(self, task: int, status: TaskStatus, code: str, text: str, now: float) -> None:
         self._states[task] = STOPPING
         self._stop_reason[task] = (status, code, text)
-        heappush(self._timers, (now + self._stop_grace, GRACE_OVER, task))
-        self._commands.append(StopAttempt(task))
+        self._set_timer(now + self._stop_grace, GRACE_OVER, task)
+        self.commands.append(StopAttempt(task))
 
     def _complete(self, task: int, outcome: Outcome, now: float) -> None:
-        self._states[task] = ENDED
-        self._ledger.complete(task, outcome, now)
         missing, states = self._missing, self._states
-        for dependent in self._plan.dependents[task]:
-            left = missing[dependent] = missing[dependent] - 1
+        states[task] = ENDED
+        self._ledger.complete(task, outcome, now)
+        for dependent in self._dependents[task]:
+            missing[dependent] = left = missing[dependent] - 1
             if not left and states[dependent] == BLOCKED:
                 states[dependent] = READY
-                heappush(self._slots.ready, self._plan.order[dependent])
+                heappush(self._slots.ready, self._order[dependent])
                 if self._observed:
-                    self._ledger.note_ready(dependent, now)
+                    self._ledger.note_ready(dependent)
 
     def _end(self, task: int, status: TaskStatus, code: str, text: str, now: float) -> None:
         """End a task that did not complete, and skip everything that depends on it."""
@@ -163,11 +188,11 @@ class Moves:
         if self._fail_fast and status is not TaskStatus.CANCELLED:
             self._end_run("FAIL_FAST", f'stopped because "{self._plan.ids[task]}" did not complete ({code})', now)
 
-    def _end_stopped(self, task: int, usage: Usage | None, now: float, remark: str = "") -> None:
+    def _end_stopped(self, task: int, outcome: Outcome | None, now: float, remark: str = "") -> None:
         """End a task whose attempt was told to stop, with the reason given then."""
         status, code, text = self._stop_reason[task]
         self._release_slot(task)
-        self._ledger.note_end(task, status, code, text + remark, usage, now)
+        self._ledger.note_end(task, status, code, text + remark, outcome, now)
         self._end(task, status, code, text + remark, now)
 
     def _skip_dependents(self, root: int, status: TaskStatus, code: str, now: float) -> None:
@@ -177,7 +202,7 @@ class Moves:
         while stack:
             task = stack.pop()
             text = f"dependency {cause}" if task == root else f'dependency "{ids[task]}" was skipped, because {cause}'
-            for dependent in self._plan.dependents[task]:
+            for dependent in self._dependents[task]:
                 if self._states[dependent] == BLOCKED:
                     because = {"skipped_because_of": ids[root]}
                     self._finish(dependent, TaskStatus.SKIPPED, "DEPENDENCY_NOT_COMPLETED", text, now, because)
@@ -189,7 +214,23 @@ class Moves:
         self._states[task] = ENDED
         self._ledger.finish(task, status, code, text, now, metadata=metadata)
 
-    def _deadline_of(self, task: int) -> float | None:
+    def _set_timer(self, instant: float, kind: int, task: int) -> None:
+        heappush(self._timers, (instant, kind, task))
+        if instant < self._wake_at:
+            self._wake_at = instant
+            self.commands.append(WakeAt(instant))
+
+    def _await_deadline(self, queue: deque[int]) -> None:
+        """Set a timer for the first task of a queue that has not ended."""
+        while queue:
+            task = queue[0]
+            if self._states[task] != ENDED:
+                self._set_timer(self._ledger.first_start[task] + self._plan.timeouts[task], DEADLINE, task)  # type: ignore[operator]
+                return
+            queue.popleft()
+
+    def deadline_of(self, task: int) -> float | None:
+        """The instant by which a task that has begun must have ended, or None."""
         timeout = self._plan.timeouts[task]
         return None if timeout is None else self._ledger.first_start[task] + timeout
 

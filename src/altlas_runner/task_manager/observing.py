@@ -12,7 +12,7 @@ import inspect
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from altlas_runner.task_manager.events import Event
@@ -72,43 +72,43 @@ class Observers:
         """Whether anybody listens."""
         return bool(self._observers)
 
-    def tell(self, events: Iterable[Event]) -> None:
+    def tell(self, events: list[Event]) -> None:
         """Tell these events. Those that observers cause meanwhile come after them, in order; nothing is raised."""
-        if not self._observers:
-            return
-        self._untold.append(events if isinstance(events, list) else list(events))
         if self._telling:
+            self._untold.append(events)
             return
         if self._began is None:
             self._began = self._clock()
         self._telling = True
         try:
+            self._tell_all(events)
             while self._untold:
-                batch = self._untold.popleft()
-                if len(batch) <= _MOST_AT_ONCE:
-                    for observed in self._observers:
-                        self._tell_one(observed, batch)
-                else:
-                    for first in range(0, len(batch), _MOST_AT_ONCE):
-                        for observed in self._observers:
-                            self._tell_one(observed, batch[first : first + _MOST_AT_ONCE])
+                self._tell_all(self._untold.popleft())
         finally:
             self._telling = False
 
-    def _tell_one(self, observed: _Observed, batch: list[Event]) -> None:
-        call, clock = observed.call, self._clock
-        try:
-            before = clock()
-            for event in batch:
-                call(event)
-        except (Exception, asyncio.CancelledError):  # neither may reach the worker that told the event
-            self._remove(observed)
-            _log.exception("the observer %s of the run raised and was removed", observed.name)
+    def _tell_all(self, events: list[Event]) -> None:
+        if len(events) > _MOST_AT_ONCE:
+            for first in range(0, len(events), _MOST_AT_ONCE):
+                self._tell_all(events[first : first + _MOST_AT_ONCE])
             return
-        now = clock()
-        taken = now - before
-        observed.used += taken
-        elapsed = now - (self._began or 0.0)
+        clock = self._clock
+        for observed in self._observers:
+            call = observed.call
+            before = clock()
+            try:
+                for event in events:
+                    call(event)
+            except (Exception, asyncio.CancelledError):  # neither may reach the worker that told the event
+                self._remove(observed)
+                _log.exception("the observer %s of the run raised and was removed", observed.name)
+                continue
+            taken = clock() - before
+            observed.used += taken
+            if observed.used > _ALLOWANCE_SECONDS or taken > _ALLOWANCE_SECONDS:
+                self._consider_removing(observed, taken, before + taken - (self._began or 0.0))
+
+    def _consider_removing(self, observed: _Observed, taken: float, elapsed: float) -> None:
         if observed.used > _ALLOWANCE_SECONDS + _SHARE * elapsed or taken > _ALLOWANCE_SECONDS:
             self._remove(observed)
             _log.error(

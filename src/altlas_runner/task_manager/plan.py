@@ -33,6 +33,7 @@ class RunPlan:
         by_order: the task at each place (the inverse of `order`).
         group_of: for each task the number of its concurrency group, or -1.
         group_limits: for each group how many of its tasks may run at one time.
+        handled: the tasks that have a handler; the executor's alternatives and retry budgets are not for them.
     """
 
     ids: Sequence[str]
@@ -44,6 +45,7 @@ class RunPlan:
     by_order: Sequence[int]
     group_of: Sequence[int] = ()
     group_limits: Sequence[int] = ()
+    handled: Container[int] = ()
 
 
 def plan_run(
@@ -70,15 +72,16 @@ def plan_run(
         ConfigurationError: a limit is below 1, or a task's group is no name.
     """
     tasks = alt_file.tasks
-    by_order = starting_order(alt_file, graph if schedule == "critical-path" else None)
-    order = [0] * len(tasks)
-    for place, index in enumerate(by_order):
+    numbers = list(range(len(tasks)))  # one object for each number, wherever it stands: memory near at hand
+    by_order = [numbers[index] for index in starting_order(alt_file, graph if schedule == "critical-path" else None)]
+    order = numbers.copy()
+    for place, index in zip(numbers, by_order, strict=True):
         order[index] = place
     limits = dict(concurrency_groups or {})
     return RunPlan(
         ids=graph.ids,
         dependencies=graph.dependencies,
-        dependents=graph.dependents,
+        dependents=[[numbers[dependent] for dependent in row] for row in graph.dependents],
         timeouts=[
             None if task.timeout_seconds is None else min(task.timeout_seconds, LONGEST_SECONDS) for task in tasks
         ],
@@ -90,6 +93,7 @@ def plan_run(
         by_order=by_order,
         group_of=_group_numbers(tasks, limits),
         group_limits=list(limits.values()),
+        handled=frozenset(index for index, task in enumerate(tasks) if task.id in handled),
     )
 
 

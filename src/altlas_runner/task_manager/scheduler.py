@@ -12,12 +12,12 @@ state of the task, or of the run; a signal that has no move there is refused by 
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heappop
 from math import inf
 from typing import Any, Final
 
 from altlas_runner.errors import IllegalSignalError
-from altlas_runner.execution import DEADLINE_PASSED
+from altlas_runner.execution import DEADLINE_PASSED, Outcome
 from altlas_runner.retrying import decide_retry
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import Event
@@ -32,6 +32,7 @@ from altlas_runner.task_manager.signals import (
     EndRun,
     PauseAsked,
     ResumeAsked,
+    RoomAppeared,
     RunBegan,
     Signal,
     Tick,
@@ -54,8 +55,10 @@ from altlas_runner.task_manager.states import (
     WAITING,
 )
 
-__all__ = ["Scheduler"]
+__all__ = ["NOBODY", "Scheduler"]
 
+NOBODY: Final = -1
+"""No task takes over the slot."""
 _NO_EVENTS: list[Event] = []
 
 
@@ -71,6 +74,8 @@ class Scheduler(Moves):
         stop_grace_seconds: how long a stopped attempt may take to end before it is abandoned.
         run_deadline_seconds: how long the run may take; what has not ended by then is cancelled (RUN_DEADLINE).
         fail_fast: whether the first task that fails ends the run: what it stops is cancelled (FAIL_FAST).
+        spending: what the run may spend; when that is used up no further attempt starts and the run ends: what has not
+            ended by then is cancelled (BUDGET_EXCEEDED). None without a limit.
     """
 
     def step(self, signal: Signal, now: float) -> tuple[list[int], list[Command], list[Event]]:
@@ -85,6 +90,8 @@ class Scheduler(Moves):
         """
         starts: list[int] = []
         self._starts = starts
+        if self._observed:
+            self._ledger.step_at = self._ledger.wall(now)
         moves = _TASK_MOVES.get(type(signal))
         state = self._run_state if moves is None else self._states[signal.task]  # type: ignore[union-attr]
         move = (moves or _RUN_MOVES[type(signal)])[state]
@@ -93,26 +100,62 @@ class Scheduler(Moves):
         move(self, signal, now)
         slots = self._slots
         if slots.ready and slots.free and self._run_state == GOING:
-            self._fill_slots(now)
-        if self._timers and self._timers[0][0] < self._wake_at:
-            self._wake_at = self._timers[0][0]
-            self._commands.append(WakeAt(self._wake_at))
+            if self._spending is not None and (reason := self._spending.used_up()):
+                self._end_run("BUDGET_EXCEEDED", reason, now)
+            else:
+                self._fill_slots(now)
+        self._end_if_all_ended(now)
+        return starts, *self.more()
+
+    def hand_over(self, task: int, outcome: Outcome, now: float) -> int | None:
+        """Take the signal that most steps are about, quickly: an attempt completed its task while no slot was free.
+
+        The same as `step(AttemptEnded(task, outcome), now)`, but for commands and events, which the next `more` gives.
+
+        Returns:
+            The task that takes over the slot, or NOBODY; None when this is another case, for `step`.
+        """
+        slots = self._slots
+        if slots.free or not self._hands_over or self._run_state != GOING:
+            return None
+        if self._observed:
+            self._ledger.step_at = self._ledger.wall(now)
+        self._complete(task, outcome, now)
+        ready = slots.ready
+        while ready:
+            following = self._by_order[heappop(ready)]
+            if self._states[following] == READY:
+                self._start(following, now)
+                return following
+        slots.free = 1
+        self._end_if_all_ended(now)
+        return NOBODY
+
+    def more(self) -> tuple[list[Command], list[Event]]:
+        """The commands and events since the last answer, each in order."""
+        commands = self.commands
+        if commands:
+            self.commands = []
+        return commands, self._ledger.take_events() if self._observed else _NO_EVENTS
+
+    def _end_if_all_ended(self, now: float) -> None:
         if not self._ledger.unfinished and NEW < self._run_state < OVER:
             self._run_state = OVER
-            self._commands.append(EndRun())
+            self.commands.append(EndRun())
             self._ledger.note_run_end(self._ended_by, now)
-        commands = self._commands
-        if commands:
-            self._commands = []
-        return starts, commands, self._ledger.take_events() if self._observed else _NO_EVENTS
+
+    def alternative(self, task: int) -> int:
+        """Which alternative of the executor the next attempt of this task asks."""
+        return self._alternative.get(task, (0, 0))[0]
+
+    def is_coming(self, task: int) -> bool:
+        """Whether a task that its executor held will ask again: it waits for room, or is on its way."""
+        return self._run_state < ENDING and self._states[task] not in (STOPPING, ENDED)
 
     @property
     def statuses(self) -> list[TaskStatus]:
         """The status of every task, in file order."""
-        return [
-            result.status if result is not None else STATUS_OF[state]
-            for result, state in zip(self._ledger.results, self._states, strict=True)
-        ]
+        return [self._ledger.status(task) or STATUS_OF[state] for task, state in enumerate(self._states)]
 
     # -- signals that concern the whole run --------------------------------------------------------------------------
 
@@ -125,7 +168,7 @@ class Scheduler(Moves):
             self._end_run("CANCELLED", self._cancel_asked, now)
             return
         if self._run_deadline is not None:
-            heappush(self._timers, (now + self._run_deadline, RUN_DEADLINE, -1))
+            self._set_timer(now + self._run_deadline, RUN_DEADLINE, -1)
         for early in self._early_cancels:
             if self._states[early.task] != ENDED:
                 self._on_cancel_task_asked(early, now)
@@ -135,7 +178,7 @@ class Scheduler(Moves):
 
     def _on_tick(self, signal: Tick, now: float) -> None:
         timers = self._timers
-        self._wake_at = inf
+        self._wake_at = -inf  # one wake-up is enough, at the end
         while timers and timers[0][0] <= now:
             instant, kind, task = heappop(timers)
             if kind == RUN_DEADLINE:
@@ -145,17 +188,25 @@ class Scheduler(Moves):
             state = self._states[task]
             if kind == WAIT_OVER:
                 if state == WAITING and self._wait_until[task] == instant:
+                    self._held.discard(task)
                     self._make_ready(task, now)
             elif kind == DEADLINE:
                 if state == RUNNING:
                     self._stop(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
                 elif state in (READY, WAITING):
                     self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
+                queue = self._deadline_queue_of[task]
+                assert queue is not None, "only tasks with a timeout have a deadline"
+                queue.popleft()
+                self._await_deadline(queue)
             elif state == STOPPING:
-                self._commands.append(AbandonAttempt(task))
+                self.commands.append(AbandonAttempt(task))
                 self._end_stopped(
                     task, None, now, f"; the attempt did not stop within {self._stop_grace:g} s and was abandoned"
                 )
+        self._wake_at = timers[0][0] if timers else inf
+        if timers:
+            self.commands.append(WakeAt(self._wake_at))
 
     def _on_early_cancel(self, signal: CancelAsked, now: float) -> None:
         self._cancel_asked = self._cancel_asked or signal.reason
@@ -184,6 +235,8 @@ class Scheduler(Moves):
         self._slots.free += 1
         if self._slots.has_groups:
             self._slots.leave(task)
+        if self._spending is not None and outcome.usage is not None:
+            self._spending.add(outcome.usage)
         if outcome.ok:
             self._complete(task, outcome, now)
             return
@@ -193,21 +246,25 @@ class Scheduler(Moves):
             self._hold(task, outcome.not_before, code, now)
             return
         if code == DEADLINE_PASSED:  # the executor watched the same deadline and was quicker
-            self._ledger.note_end(task, TaskStatus.TIMEOUT, code, text, outcome.usage, now)
+            self._ledger.note_end(task, TaskStatus.TIMEOUT, code, text, outcome, now)
             self._end(task, TaskStatus.TIMEOUT, code, text, now)
             return
-        attempts = self._ledger.note_end(task, TaskStatus.FAILED, code, text, outcome.usage, now)
+        attempts = self._ledger.note_end(task, TaskStatus.FAILED, code, text, outcome, now)
+        alternative, before = self._alternative.get(task, (0, 0))
         decision = decide_retry(
-            self._policy,
+            self._policy_of_handlers if task in self._plan.handled else self._policy,
             max_retries=self._plan.max_retries[task],
-            failed_codes=[attempt.error_code for attempt in attempts],
+            failed_codes=[attempt.error_code for attempt in attempts[before:]],
             retry=outcome.retry,
             retry_after=outcome.retry_after,
             now=now,
-            deadline=self._deadline_of(task),
+            deadline=self.deadline_of(task),
             random=self._random,
+            alternative=alternative,
         )
-        if decision.verdict == "retry":
+        if decision.goes_on:
+            if decision.alternative != alternative:
+                self._alternative[task] = (decision.alternative, len(attempts))
             self._wait(task, now + decision.wait_seconds, code, now)
         elif decision.verdict == "past_deadline":
             text = (
@@ -216,19 +273,26 @@ class Scheduler(Moves):
             )
             self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, text, now)
         else:
-            self._end(task, TaskStatus.FAILED, code, text, now)
+            self._end(task, TaskStatus.FAILED, code, text + decision.remark, now)
 
     def _on_ended_while_stopping(self, signal: AttemptEnded, now: float) -> None:
         task, outcome = signal.task, signal.outcome
+        if self._spending is not None and outcome.usage is not None:
+            self._spending.add(outcome.usage)
         if outcome.ok and self._stop_reason[task][0] is TaskStatus.CANCELLED:
             # A complete answer that came while the task was being cancelled is kept: it was paid for.
             self._release_slot(task)
             self._complete(task, outcome, now)
         else:
-            self._end_stopped(task, outcome.usage, now)
+            self._end_stopped(task, outcome, now)
 
     def _on_attempt_stopped(self, signal: AttemptStopped, now: float) -> None:
         self._end_stopped(signal.task, None, now)
+
+    def _on_room_appeared(self, signal: RoomAppeared, now: float) -> None:
+        if signal.task in self._held:
+            self._held.discard(signal.task)
+            self._make_ready(signal.task, now)
 
     def _on_cancel_task_asked(self, signal: CancelTaskAsked, now: float) -> None:
         if self._run_state == NEW:
@@ -252,6 +316,7 @@ _TASK_MOVES: Final[dict[type, tuple[_Move | None, ...]]] = {
     #                 blocked, ready, running, waiting, stopping, ended
     AttemptEnded: (None, None, _S._on_attempt_ended, None, _S._on_ended_while_stopping, None),
     AttemptStopped: (None, None, None, None, _S._on_attempt_stopped, None),
+    RoomAppeared: (None, _S._ignore, _S._ignore, _S._on_room_appeared, _S._ignore, _S._ignore),
     CancelTaskAsked: (*[_S._on_cancel_task_asked] * 4, _S._ignore, _S._ignore),
 }
 _RUN_MOVES: Final[dict[type, tuple[_Move | None, ...]]] = {

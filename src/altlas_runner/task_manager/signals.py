@@ -22,6 +22,7 @@ __all__ = [
     "EndRun",
     "PauseAsked",
     "ResumeAsked",
+    "RoomAppeared",
     "RunBegan",
     "Signal",
     "StopAttempt",
@@ -46,6 +47,13 @@ class AttemptEnded:
 @dataclass(slots=True)
 class AttemptStopped:
     """An attempt that was told to stop has stopped without an outcome."""
+
+    task: int
+
+
+@dataclass(slots=True)
+class RoomAppeared:
+    """The executor that held this task has room for it sooner than it had said."""
 
     task: int
 
@@ -106,5 +114,15 @@ class EndRun:
     """Every task has ended; the last command."""
 
 
-Signal = RunBegan | AttemptEnded | AttemptStopped | CancelTaskAsked | CancelAsked | PauseAsked | ResumeAsked | Tick
+Signal = (
+    RunBegan
+    | AttemptEnded
+    | AttemptStopped
+    | RoomAppeared
+    | CancelTaskAsked
+    | CancelAsked
+    | PauseAsked
+    | ResumeAsked
+    | Tick
+)
 Command = StopAttempt | AbandonAttempt | WakeAt | EndRun

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph
 from altlas_runner.alt_file.reference_checks import referring_tasks
 from altlas_runner.alt_file.resolving import resolve, resolve_text
-from altlas_runner.results import TaskResult
 
 __all__ = ["Substitution"]
 
@@ -23,7 +22,7 @@ class Substitution:
 
     Attributes:
         tasks: as they stand in the file, references unresolved.
-        referring: the indices of those that hold references.
+        plain_task_of: for each task itself when it holds no reference, else None.
         index_of: the index of each task, by id.
         resolved: by index, the tasks whose references have been resolved so far.
     """
@@ -33,21 +32,23 @@ class Substitution:
         self.tasks = alt_file.tasks
         self.index_of = graph.index_of
         self._inputs = inputs
-        self.referring = frozenset(referring_tasks(alt_file))
+        self.plain_task_of: list[Task | None] = list(alt_file.tasks)
+        for index in referring_tasks(alt_file):
+            self.plain_task_of[index] = None
 
-    def task(self, index: int, results: Sequence[TaskResult | None]) -> Task:
+    def task(self, index: int, output: Callable[[int], Any]) -> Task:
         """A task that holds references, with these resolved: the same one for every attempt.
 
         Args:
             index: of the task.
-            results: of all tasks so far, by index.
+            output: gives the output of a task that has ended, by index.
 
         Raises:
             ReferenceNotFoundError: a reference leads nowhere.
         """
         if index not in self.resolved:
             task = self.tasks[index]
-            outputs = _Outputs(self.index_of, results)
+            outputs = _Outputs(self.index_of, output)
             filled: dict[str, Any] = {"description": resolve_text(task.description, outputs, self._inputs)}
             if task.parameters:
                 filled["parameters"] = resolve(task.parameters, outputs, self._inputs)
@@ -58,18 +59,15 @@ class Substitution:
 class _Outputs(Mapping[str, Any]):
     """The outputs of the tasks that have ended, by id, looked up when they are asked for."""
 
-    def __init__(self, index_of: Mapping[str, int], results: Sequence[TaskResult | None]) -> None:
+    def __init__(self, index_of: Mapping[str, int], output: Callable[[int], Any]) -> None:
         self._index_of = index_of
-        self._results = results
+        self._output = output
 
     def __getitem__(self, task_id: str) -> Any:
-        result = self._results[self._index_of[task_id]]
-        if result is None:
-            raise KeyError(task_id)
-        return result.output
+        return self._output(self._index_of[task_id])
 
     def __iter__(self) -> Iterator[str]:
-        return (task_id for task_id in self._index_of if task_id in self)
+        return iter(self._index_of)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._index_of)

@@ -1,0 +1,140 @@
+"""`parameters.response_schema`: the JSON Schema that an answer must satisfy.
+
+The schema comes from a file and the answer from a service, so the two must not be able to keep the process busy without
+end: patterns run in an engine that takes linear time, and the check runs in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
+
+from altlas_runner.ai_service.body import parse_json
+from altlas_runner.ai_service.failures import bad_response, shorten
+from altlas_runner.ai_service.wire_format import ParameterError
+from altlas_runner.alt_file import Task
+from altlas_runner.alt_file.schema_check import validator_of
+from altlas_runner.execution import Outcome
+
+__all__ = ["ResponseSchema", "response_schema_of"]
+
+_MOST_ERRORS = 5
+_LONGEST_ERROR = 200
+_FENCED = re.compile(r"\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
+
+
+async def response_schema_of(task: Task) -> ResponseSchema | None:
+    """The schema that the task's answer must satisfy, or None.
+
+    Raises:
+        ParameterError: it is no usable schema.
+    """
+    schema = (task.parameters or {}).get("response_schema")
+    return None if schema is None else await asyncio.to_thread(ResponseSchema, schema)
+
+
+class ResponseSchema:
+    """Checks answers. Making one loads the library for JSON Schema.
+
+    Raises:
+        ParameterError: it is no JSON Schema, or one that cannot be checked in bounded time.
+    """
+
+    def __init__(self, schema: Any) -> None:
+        try:
+            for pattern in _patterns(schema):
+                _searcher(pattern)
+            self._validator = validator_of(schema, {"pattern": _check_pattern})
+        except ValueError as error:
+            raise ParameterError(f"the parameter response_schema cannot be used: {error}") from None
+
+    async def checked(self, outcome: Outcome, *, in_text: bool) -> Outcome:
+        """The outcome, when its output satisfies the schema; else AI_BAD_RESPONSE with what is wrong.
+
+        Args:
+            outcome: a completed one.
+            in_text: whether the JSON stands in the output's `text`; it is then added to the output as `json`. Else the
+                output itself is checked.
+        """
+        if in_text and outcome.output.get("tool_calls"):
+            return outcome  # the model asks for something before it answers
+        output = outcome.output
+        if in_text:
+            try:
+                fenced = _FENCED.fullmatch(output["text"])
+                document = parse_json((fenced[1] if fenced else output["text"]).encode())
+            except ValueError as error:
+                cut = "; it was cut at max_tokens" if output["finish_reason"] == "length" else ""
+                return replace(bad_response(f"the answer is not JSON ({error}){cut}"), usage=outcome.usage)
+            output = {**output, "json": document}
+        else:
+            document = output
+        try:
+            errors = await asyncio.to_thread(self._errors, document)
+        except ParameterError as error:
+            return Outcome.failed("AI_BAD_PARAMETER", str(error), usage=outcome.usage)
+        if errors:
+            text = f"the answer does not satisfy response_schema: {'; '.join(errors)}"
+            return replace(bad_response(text), usage=outcome.usage)
+        return replace(outcome, output=output)
+
+    def _errors(self, document: Any) -> list[str]:
+        try:
+            found = [
+                f"{error.json_path}: {shorten(error.message, _LONGEST_ERROR)}"
+                for error in islice(self._validator.iter_errors(document), _MOST_ERRORS)
+            ]
+        except Exception as error:  # a reference that leads nowhere or in circles is met only where it is followed
+            raise ParameterError(f"the parameter response_schema cannot be used: {error or type(error)}") from error
+        return found
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    """Every pattern that the schema holds.
+
+    Raises:
+        ValueError: it has patternProperties, which the library checks with an engine that may take forever.
+    """
+    waiting = [schema]
+    for value in waiting:  # grows while it is read
+        if isinstance(value, dict):
+            if "patternProperties" in value:
+                raise ValueError("patternProperties is not supported; list the properties")
+            if isinstance(value.get("pattern"), str):
+                yield value["pattern"]
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+@lru_cache(maxsize=256)
+def _searcher(pattern: str) -> SchemaValidator:
+    """Searches a text for the pattern in time proportional to its length; look-around and the like are not known to it.
+
+    Raises:
+        ValueError: it is no such pattern.
+    """
+    try:
+        return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
+    except SchemaError:
+        raise ValueError(
+            f"the pattern {pattern!r} is no regular expression without look-around and back-references"
+        ) from None
+
+
+def _check_pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Exception]:
+    from jsonschema.exceptions import ValidationError as Violation
+
+    if not isinstance(instance, str):
+        return
+    try:
+        _searcher(pattern).validate_python(instance, strict=True)
+    except ValidationError:
+        yield Violation(f"{instance!r} does not match {pattern!r}")

@@ -1,0 +1,160 @@
+"""`parameters.response_schema`: the answer is parsed, checked, and asked for once more when it does not fit."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from altlas_runner.ai_service import AiServiceClient, AiServiceConfig
+from altlas_runner.ai_service.anthropic import AnthropicFormat
+from altlas_runner.alt_file import Task
+from altlas_runner.results import TaskResult
+from altlas_runner.retrying import RetryPolicy
+from altlas_runner.statuses import TaskStatus
+from tests.ai_service.fault_server import Behaviour, FaultServer, answer_json, attempt_for
+from tests.ai_service.test_wire_format_openai import CALL, completion
+
+SCHEMA = {"type": "object", "properties": {"total": {"type": "integer", "minimum": 1}}, "required": ["total"]}
+
+
+def execute(
+    *behaviours: Behaviour, schema: Any = SCHEMA, protocol: str = "openai", **parameters: Any
+) -> tuple[TaskResult, FaultServer]:
+    async def main() -> tuple[TaskResult, FaultServer]:
+        async with FaultServer(*behaviours) as server:
+            config = AiServiceConfig(base_url=server.url, protocol=protocol)
+            policy = RetryPolicy(max_retries=3, base_seconds=0.001)
+            async with AiServiceClient(config, retry_policy=policy) as client:
+                task = Task(id="t", description="Add up", parameters={"response_schema": schema, **parameters})
+                return await client.execute_task(task), server
+
+    return asyncio.run(main())
+
+
+def says(text: str, finish_reason: str = "stop", **message: Any) -> Behaviour:
+    return answer_json(completion(text, finish_reason, **message))
+
+
+@pytest.mark.parametrize(
+    "text", ['{"total": 5}', ' {"total": 5}\n', '```json\n{"total": 5}\n```', '```\n{"total": 5}```']
+)
+def test_an_answer_that_fits_is_parsed_into_the_output(text: str) -> None:
+    result, _ = execute(says(text))
+    assert result.output == {"text": text, "model": "small-1", "finish_reason": "stop", "json": {"total": 5}}
+
+
+def test_the_schema_is_told_to_the_model_and_asked_of_the_service() -> None:
+    _, server = execute(says('{"total": 5}'))
+    sent = server.requests[0].json
+    assert sent["messages"][0]["content"].endswith(
+        "Answer with JSON alone, which satisfies this JSON Schema: "
+        '{"type": "object", "properties": {"total": {"type": "integer", "minimum": 1}}, "required": ["total"]}'
+    )
+    assert sent["response_format"] == {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}
+    assert "response_schema" not in sent["messages"][1]["content"]
+    attempt = attempt_for(Task(id="t", description="x", parameters={"response_schema": SCHEMA}))
+    assert "JSON Schema" in AnthropicFormat().request(AiServiceConfig(), attempt).body["system"]
+
+
+def test_a_response_format_of_the_task_is_sent_as_it_is() -> None:
+    _, server = execute(says('{"total": 5}'), response_format={"type": "json_object"})
+    assert server.requests[0].json["response_format"] == {"type": "json_object"}
+
+
+def test_a_mismatch_is_told_to_the_model_once() -> None:
+    result, server = execute(says('{"total": 0}'), says('{"total": 5}'))
+    assert (result.status, result.output["json"]) == (TaskStatus.COMPLETED, {"total": 5})
+    assert result.attempts[0].error_code == "AI_BAD_RESPONSE"
+    assert result.attempts[0].error == (
+        "the answer does not satisfy response_schema: $.total: 0 is less than the minimum of 1"
+    )
+    first, second = (request.json["messages"][1]["content"] for request in server.requests)
+    assert first == "Add up"
+    assert second == f"Add up\n\nYour answer before this one could not be used: {result.attempts[0].error}. " + (
+        "Answer again and mend that."
+    )
+    assert result.usage is not None
+    assert result.usage.input_tokens == 24  # both attempts were paid for
+
+
+def test_a_mismatch_that_stays_fails_the_task_after_two_attempts() -> None:
+    result, _ = execute(says("{}"))
+    assert (result.status, result.error_code, len(result.attempts)) == (TaskStatus.FAILED, "AI_BAD_RESPONSE", 2)
+    assert "'total' is a required property" in (result.error or "")
+    assert result.output is None
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error"),
+    [
+        (says("five"), "the answer is not JSON ("),
+        (says('{"total": 5', "length"), "; it was cut at max_tokens"),
+        (says('{"total": 1e999}'), "too large"),
+        (says('{"total": 5}{"total": 6}'), "trailing"),
+    ],
+)
+def test_what_is_no_json_is_a_bad_response(behaviour: Behaviour, error: str) -> None:
+    result, _ = execute(behaviour)
+    assert result.error_code == "AI_BAD_RESPONSE"
+    assert error in (result.error or "")
+
+
+def test_tool_calls_come_before_the_answer_and_are_not_checked() -> None:
+    result, _ = execute(says("", "tool_calls", tool_calls=[CALL]))
+    assert result.output["tool_calls"] == [CALL]
+
+
+def test_the_output_itself_is_checked_where_the_service_answers_in_json() -> None:
+    result, server = execute(answer_json({"total": "5"}), answer_json({"total": 5}), protocol="altlas")
+    assert result.output == {"total": 5}
+    assert [request.json.get("previous_error") for request in server.requests] == [None, result.attempts[0].error]
+    assert server.requests[0].json["parameters"]["response_schema"] == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ("object", "a schema is an object"),
+        ({"type": "objekt"}, "'objekt' is not valid under any of the given schemas"),
+        ({"properties": {"a": {"minimum": "1"}}}, "'1' is not of type 'number'"),
+        ({"properties": {"a": {"pattern": "("}}}, r"the pattern '(' is no regular expression"),
+        ({"pattern": "(?=a)b"}, "without look-around"),
+        ({"patternProperties": {"a": {}}}, "patternProperties is not supported"),
+    ],
+)
+def test_a_schema_that_is_none_fails_the_task_and_nothing_is_sent(schema: Any, reason: str) -> None:
+    result, server = execute(says("{}"), schema=schema)
+    assert (result.error_code, server.requests, len(result.attempts)) == ("AI_BAD_PARAMETER", [], 1)
+    assert (result.error or "").startswith("the parameter response_schema cannot be used: ")
+    assert reason in (result.error or "")
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#/nowhere"}, {"$ref": "#"}, {"$ref": "http://127.0.0.1:1/schema.json"}])
+def test_a_schema_that_refers_to_nothing_or_itself_fails_the_task_and_fetches_nothing(schema: Any) -> None:
+    result, server = execute(says("{}"), schema=schema)
+    assert (result.error_code, len(server.requests)) == ("AI_BAD_PARAMETER", 1)
+
+
+def test_patterns_are_searched_for_as_json_schema_wants_it() -> None:
+    schema = {"type": "array", "items": {"pattern": r"b\d"}}
+    assert execute(says('["ab1c", 5]'), schema=schema)[0].status is TaskStatus.COMPLETED
+    assert "'ac' does not match" in (execute(says('["ac"]'), schema=schema)[0].error or "")
+
+
+def test_a_pattern_that_would_take_forever_elsewhere_does_not() -> None:
+    start = time.process_time()
+    result, _ = execute(says('"' + "a" * 5000 + '!"'), schema={"pattern": "^(a+)+$"})
+    assert result.error_code == "AI_BAD_RESPONSE"
+    assert time.process_time() - start < 5
+
+
+def test_without_a_schema_nothing_is_said_about_the_last_answer() -> None:
+    async def main() -> list[str]:
+        async with FaultServer(says(""), says("Fine.")) as server:
+            config = AiServiceConfig(base_url=server.url, protocol="openai")
+            async with AiServiceClient(config, retry_policy=RetryPolicy(3, 0.001)) as client:
+                await client.execute_task(Task(id="t", description="Add up"))
+            return [request.json["messages"][1]["content"] for request in server.requests]
+
+    assert asyncio.run(main()) == ["Add up", "Add up"]

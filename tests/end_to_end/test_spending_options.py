@@ -1,0 +1,95 @@
+"""`run` with prices, budgets and a cache, as a user calls it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.loopback import LoopbackService
+
+pytestmark = pytest.mark.slow
+
+PRICES = '"model-*" = { input = 100_000, output = 200_000 }\n'
+
+
+def flow(directory: Path, count: int) -> Path:
+    tasks = [{"id": f"t{number}", "description": f"say {number}"} for number in range(count)]
+    file = directory / "flow.alt"
+    file.write_text(json.dumps({"id": "f", "title": "F", "tasks": tasks}))
+    return file
+
+
+def run(directory: Path, *options: str) -> tuple[int, dict[str, Any], str]:
+    command = [sys.executable, "-m", "altlas_runner", "run", str(directory / "flow.alt"), "-o", str(directory / "out")]
+    done = subprocess.run([*command, "--no-graphs", *options], cwd=directory, capture_output=True, text=True)
+    bundles = sorted((directory / "out").glob("*/result.last"), key=lambda path: path.stat().st_mtime_ns)
+    return done.returncode, json.loads(bundles[-1].read_text()) if bundles else {}, done.stderr
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A service that takes three tokens for each answer."""
+    choice = {"message": {"content": "hello"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 2, "completion_tokens": 1}
+
+    class Chat(LoopbackService):
+        async def _execute(self, request: web.Request) -> web.StreamResponse:
+            self.requests.append(await request.json())
+            return web.json_response({"choices": [choice], "model": "model-1", "usage": usage})
+
+    with Chat(path="/chat/completions") as service:
+        monkeypatch.setenv("RUNNER_AI_SERVICE_URL", service.url)
+        monkeypatch.setenv("RUNNER_AI_PROTOCOL", "openai")
+        monkeypatch.setenv("RUNNER_AI_DEFAULT_MODEL", "model-1")
+        yield service
+
+
+def test_a_run_that_has_spent_its_budget_ends_with_exit_code_5_and_a_bundle(tmp_path: Path, chat: Any) -> None:
+    flow(tmp_path, 5)
+    (tmp_path / "prices.toml").write_text(PRICES)
+    code, last, _ = run(tmp_path, "-j", "1", "--prices", "prices.toml", "--max-cost", "0.9")
+    assert (code, len(chat.requests)) == (5, 3)  # 0.4 each
+    assert [each["status"] for each in last["task_results"]] == ["completed"] * 3 + ["cancelled"] * 2
+    assert last["task_results"][4]["error_code"] == "BUDGET_EXCEEDED"
+    assert last["task_results"][0]["usage"] == {"input_tokens": 2, "output_tokens": 1, "cost": 0.4}
+
+
+def test_tokens_are_a_budget_that_needs_no_prices_and_an_unknown_price_is_shown_as_unpriced(
+    tmp_path: Path, chat: Any
+) -> None:
+    flow(tmp_path, 5)
+    code, last, stderr = run(tmp_path, "-j", "1", "--max-tokens-total", "6", "--progress", "plain")
+    assert (code, len(chat.requests)) == (5, 2)
+    assert last["task_results"][0]["usage"]["cost"] is None
+    report = (tmp_path / "out" / last["id"] / "report.html").read_text()
+    assert "unpriced" in report
+    assert "cancelled" in stderr
+
+
+def test_a_cost_without_prices_is_refused_before_anything_runs(tmp_path: Path, chat: Any) -> None:
+    flow(tmp_path, 1)
+    code, _, stderr = run(tmp_path, "--max-cost", "1")
+    assert (code, chat.requests) == (2, [])
+    assert "max_cost: a limit of the cost needs prices" in stderr
+
+
+def test_a_second_run_is_answered_from_the_cache_and_refresh_asks_again(tmp_path: Path, chat: Any) -> None:
+    flow(tmp_path, 3)
+    for options, asked, hits in (([], 3, 0), ([], 3, 3), (["--refresh"], 6, 0)):
+        code, last, stderr = run(tmp_path, "--cache", "kept", "--progress", "json", *options)
+        assert code == 0, stderr
+        assert len(chat.requests) == asked
+        assert stderr.count('"cache_hit"') == hits
+        shown = [each["metadata"] for each in last["task_results"]]
+        assert [bool(each and each["cache"]["hit"]) for each in shown] == [hits > 0] * 3
+
+
+def test_a_price_table_that_cannot_be_read_is_a_usage_error(tmp_path: Path, chat: Any) -> None:
+    flow(tmp_path, 1)
+    code, _, stderr = run(tmp_path, "--prices", "none.toml")
+    assert (code, chat.requests) == (2, [])
+    assert "the price table none.toml cannot be read" in stderr
