@@ -45,7 +45,7 @@ clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-bench .venv-mock build dist output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-system: venv ## install graphviz, a C compiler and what tests it where it may
+system: venv ## install graphviz, chromium, a C compiler and what tests it where it may
 	@sh scripts/install_missing.sh $(BIN)/python
 
 ffi: venv system ## build the C library for this environment: build/c_library

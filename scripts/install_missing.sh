@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the system parts that are missing, where it may: install_missing.sh PYTHON. Never fails: what lacks a part
-# says so itself (graphs without dot, tests that are skipped).
+# says so itself (graphs without dot, tests of a browser or of C that are skipped).
 set -eu
 python=$1
 missing=""
@@ -8,6 +8,8 @@ need() { # need COMMAND PACKAGE
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
 need dot graphviz
+need chromium chromium
+need chromedriver chromium-driver
 need cc gcc
 need c++ g++
 need valgrind valgrind
@@ -25,5 +27,7 @@ PYTHON
 )
 missing="$missing $headers"
 if [ -n "$(echo $missing)" ]; then
-    sh scripts/install_system.sh $missing || echo "going on without:$missing"
+    sh scripts/install_system.sh $missing || for package in $missing; do
+        sh scripts/install_system.sh "$package" || echo "going on without $package"
+    done
 fi
