@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 import altlas_runner
-from altlas_runner import LastFile
+from altlas_runner import AltParser, LastFile
 from tests.capi.client import PROGRESS, CallFailedError, Client, HostTasks
 from tests.loopback import LoopbackService
 
@@ -66,7 +66,7 @@ def teapot(body: Any) -> web.Response:
 
 
 def test_a_file_run_through_c_and_through_python_gives_the_same_last_file(client: Client, tmp_path: Path) -> None:
-    (tmp_path / "diamond.alt").write_text(json.dumps(DIAMOND))
+    """Both are given a text: of a file's path, which a LAST file keeps, neither knows."""
     with LoopbackService({"left": teapot}) as service:
         made = execute(
             client,
@@ -80,7 +80,7 @@ def test_a_file_run_through_c_and_through_python_gives_the_same_last_file(client
         asked_by_c = sorted(service.requests, key=lambda body: str(body["task_id"]))
         service.requests.clear()
         other = altlas_runner.run(
-            tmp_path / "diamond.alt",
+            AltParser().parse_from_string(json.dumps(DIAMOND)),
             ai_service_url=service.url,
             ai_default_model="small",
             max_concurrent_tasks=2,
