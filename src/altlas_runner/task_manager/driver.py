@@ -158,7 +158,17 @@ class Driver:
     def _stop(self, task: int) -> None:
         self._stopping.add(task)
         worker = self._worker_of[task]
-        if worker is not None:  # else the attempt has not begun, and will see that it must not
+        if worker is None:  # the attempt has not begun, and will see that it must not
+            return
+        if worker is asyncio.current_task():  # it may end before it waits again; its worker's next one is not meant
+            self._loop.call_soon(self._cancel, task)
+        else:
+            worker.cancel()
+
+    def _cancel(self, task: int) -> None:
+        """Cancel the attempt that asked for it itself, unless it has ended meanwhile."""
+        worker = self._worker_of[task]
+        if worker is not None:
             worker.cancel()
 
     def _abandon(self, task: int) -> None:
