@@ -115,6 +115,8 @@ def test_tool_calls_come_through_intact() -> None:
         (completion(" \n", "length"), "empty (finish_reason length)"),
         (completion(None), "empty"),
         (completion("x", "content_filter"), "held the answer back"),
+        (completion("half an ans", "error"), "broke off (finish_reason error)"),
+        (completion("half an ans", "abort"), "broke off (finish_reason abort)"),
         (completion(None, refusal="I will not"), "refused: I will not"),
     ],
 )
