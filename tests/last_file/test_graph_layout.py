@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from altlas_runner.last_file.graph import RunGraph, render_svg
+from altlas_runner.last_file.graph import RunGraph, collapse, render_svg
 from altlas_runner.last_file.graph.layout import lay_out, layers_of
 from altlas_runner.statuses import TaskStatus
 from tests.last_file.fabricate import broken_diamond, gathered
@@ -18,7 +18,7 @@ BOX, LANE, GAP = 40.0, 10.0, 8.0
 
 def graph_of(dependencies: list[list[int]]) -> RunGraph:
     names = [f"t{i}" for i in range(len(dependencies))]
-    return RunGraph(names, [TaskStatus.COMPLETED] * len(names), dependencies)
+    return RunGraph(names, [TaskStatus.COMPLETED] * len(names), dependencies, [""] * len(names))
 
 
 def drawn(graph: RunGraph) -> ET.Element:
@@ -107,7 +107,7 @@ def test_a_chain_is_drawn_downwards_and_a_fan_to_the_right() -> None:
 
 
 def test_long_and_wide_names_are_cut_to_fit_and_told_in_full() -> None:
-    graph = RunGraph(["x" * 100, "漢字" * 30], [TaskStatus.COMPLETED] * 2, [[], []])
+    graph = RunGraph(["x" * 100, "漢字" * 30], [TaskStatus.COMPLETED] * 2, [[], []], ["", ""])
     groups = drawn(graph).findall("g")
     names = [group.find("a/text") for group in groups]
     titles = [group.find("a/title") for group in groups]
@@ -129,3 +129,30 @@ def test_a_graph_that_is_too_large_is_not_drawn() -> None:
 def test_the_largest_drawing_is_made() -> None:
     wide = graph_of([[i - 50, (i * 7) % (i - i % 50)] if i >= 50 else [] for i in range(1500)])
     assert len(drawn(wide).findall("g")) == 1500
+
+
+def test_a_large_graph_collapses_by_kind_and_layer() -> None:
+    count = 4_000
+    kinds = [("fetch", "embed")[i % 2] for i in range(count)]
+    statuses = [TaskStatus.FAILED if i == 7 else TaskStatus.COMPLETED for i in range(count)]
+    dependencies = [[i - 100] if i >= 100 else [] for i in range(count)]
+    collapsed = collapse(RunGraph([f"t{i}" for i in range(count)], statuses, dependencies, kinds))
+    assert len(collapsed.graph.task_ids) == 40, "forty layers in bands of two, with two kinds each"
+    assert collapsed.graph.task_ids[0] == "fetch (100)"
+    assert collapsed.captions[1] == "1 failed, 99 completed"
+    assert collapsed.graph.statuses[1] is TaskStatus.FAILED, "the worst status is what must be seen"
+    assert [collapsed.group_of[task] for task in (0, 1, 198, 199, 200)] == [0, 1, 0, 1, 2]
+    assert drawn(collapsed.graph).findall("g")
+
+
+def test_a_chain_of_many_kinds_collapses_to_a_few_boxes() -> None:
+    count = 3_000
+    graph = RunGraph(
+        [f"t{i}" for i in range(count)],
+        [TaskStatus.COMPLETED] * count,
+        [[i - 1] if i else [] for i in range(count)],
+        [f"kind {i % 50}" for i in range(count)],
+    )
+    collapsed = collapse(graph)
+    assert len(collapsed.graph.task_ids) <= 120
+    assert sum(int(name.rsplit("(")[1].strip(")").replace(",", "")) for name in collapsed.graph.task_ids) == count

@@ -3,60 +3,38 @@
 import base64
 import copy
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
-from typing import Any
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from altlas_runner.last_file import LastFile, render_report
 from altlas_runner.last_file.visible_text import visible
-from altlas_runner.results import Artifact, Attempt, TaskResult, Usage
-from altlas_runner.statuses import TaskStatus
-from tests.last_file.fabricate import START, alt_file, at, broken_diamond, gathered
+from tests.browser import Browser
+from tests.last_file.fabricate import broken_diamond, gathered
+from tests.last_file.hostile_texts import HOSTILE, hostile_last_file, last_file_of_all
 
-HOSTILE = [
-    "<script>alert(1)</script>", "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>",
-    "</pre><script>alert(1)</script>", "</title><script>alert(1)</script>", "</style><script>alert(1)</script>",
-    "<style>*{display:none}</style>", '"><svg onload=alert(1)>', "'><svg onload=alert(1)>", '" onclick="alert(1)',
-    "' onmouseover='alert(1)", "javascript:alert(1)", "data:text/html,<script>alert(1)</script>",
-    "<a href=javascript:alert(1)>x</a>", "<iframe srcdoc='<script>alert(1)</script>'>", "<!--", "-->", "<![CDATA[",
-    "]]>", "<base href=//evil.example>", "<meta http-equiv=refresh content=0;url=//evil.example>", "<form action=//e>",
-    "{{ 7*7 }}", "{% raw %}", "{{ config }}", "{# hidden #}", "${7*7}", "#{7*7}", "&lt;script&gt;", "&#60;script&#62;",
-    "%3Cscript%3E", "</svg><script>alert(1)</script>", "</text></a></g></svg><img src=//evil.example>",
-    "</details></section><h1>You won</h1>", "</textarea><x>", "<math><mtext></p><style><img src=x onerror=alert(1)>",
-    "\x00<b>\x1b[31m", "\u202etxt.exe", "a\u2028b\u2029c", "``` <b> ```", "<?php echo 1 ?>", "\ufeff<b>",
-    "<svg><use href=//evil.example#x>", "<link rel=stylesheet href=//evil.example>", "x\" style=\"color:red",
-    "<object data=//evil.example>", "<bdi></bdi></bdi></dd>", "[click](javascript:alert(1))", "=cmd|' /C calc'!A0",
-]  # fmt: skip
-
-
-def hostile_last_file(text: str) -> LastFile:
-    """A LAST file that has the text in every place where a text can stand."""
-    other = f"{text} (2)"
-    tasks: list[dict[str, Any]] = [
-        {"id": text, "description": text, "tags": [text], "parameters": {text: [text, {text: text}]}},
-        {"id": other, "description": text, "dependencies": [text, f"{text} (3)"]},
-        {"id": f"{text} (4)", "description": text, "dependencies": [other]},
-    ]
-    fields = {"id": text, "title": text, "description": text, "persona": text, "metadata": {text: text}}
-    attempts = [
-        Attempt(1, START, at(1), TaskStatus.FAILED, text, text),
-        Attempt(2, at(2), at(3), TaskStatus.FAILED, text, text, 1000),
-    ]
-    artifact = Artifact(text, "text", text, 3, text, text, text, {text: text})
-    results = [
-        TaskResult(text, TaskStatus.COMPLETED, {"text": text, text: text}, artifacts=[artifact], started_at=START),
-        TaskResult(other, TaskStatus.FAILED, None, text, text, attempts=attempts, usage=Usage(1, 2), started_at=START),
-        TaskResult(f"{text} (4)", TaskStatus.SKIPPED, {text: [text]}, text, text),
-        TaskResult(f"{text} (5)", TaskStatus.CANCELLED, text, text, metadata={text: text}),
-    ]
-    last_file = gathered(alt_file(tasks, **fields), results)
-    last_file.id = last_file.mode = last_file.version = text
-    last_file.metadata["runner"]["warnings"] = [text]
-    last_file.metadata["runner"]["versions"] = {text: text}
-    last_file.metadata["runner"]["selection"] = [text]
-    return last_file
+_OPEN_EVERYTHING = """(async ([count, texts]) => {
+  let opened = 0;
+  for (let task = 0; task < count; task++) {
+    const before = document.querySelector("dialog .content").firstChild;
+    location.hash = "task=@" + task;
+    while (document.querySelector("dialog .content").firstChild === before) await new Promise((r) => setTimeout(r, 1));
+    opened += document.querySelectorAll("dialog[open] pre").length;
+  }
+  document.querySelector("dialog[open]").close();
+  const search = document.querySelector("input[type=search]");
+  for (const text of texts) {
+    search.value = text;
+    search.dispatchEvent(new Event("input"));
+    location.hash = text;
+    await new Promise((r) => setTimeout(r, 1));
+  }
+  return opened;
+})(given)"""
 
 
 class Structure(HTMLParser):
@@ -82,41 +60,108 @@ class Structure(HTMLParser):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_of_a_stranger_becomes_markup(text: str) -> None:
-    page = Structure(render_report(hostile_last_file(text)))
-    assert page.tags == Structure(render_report(hostile_last_file("harmless"))).tags
+    pages = [Structure(render_report(hostile_last_file(found))) for found in (text, "harmless")]
+    hostile, harmless = ([tag for tag in page.tags if tag[0] not in ("title", "/title")] for page in pages)
+    assert hostile == harmless, "but for the titles of boxes in the graph whose names are cut"
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_links_lead_only_to_places_on_the_page(text: str) -> None:
     page = Structure(render_report(hostile_last_file(text)))
     links = {value for name, value in page.attributes if name in ("href", "src", "xlink:href", "action", "data")}
-    assert all(link == "data:," or re.fullmatch(r"#[\w-]+", link or "") for link in links)
+    assert all(link == "data:," or re.fullmatch(r"#[\w.~%=@-]+|artifacts/[\w.~%/-]+", link or "") for link in links)
 
 
-def test_the_page_needs_no_script_and_has_no_inline_style_or_event_attribute() -> None:
-    page = Structure(render_report(gathered(*broken_diamond())))
+def test_the_page_has_one_script_of_its_own_and_no_inline_style_or_event_attribute() -> None:
+    page = Structure(render_report(hostile_last_file("<script>alert(1)</script>")))
     names = {name for name, _ in page.attributes}
     assert not {name for name in names if name == "style" or name.startswith("on")}
-    assert not {tag[0] for tag in page.tags} & {"script", "iframe", "object", "embed", "img", "form", "base"}
+    assert not {tag[0] for tag in page.tags} & {"iframe", "object", "embed", "img", "form", "base"}
+    assert page.tags.count(("script",)) == 1
+    assert {tag for tag in page.tags if tag[0] == "script"} == {("script",), ("script", "type", "id")}
 
 
-def test_the_policy_allows_the_own_style_sheet_by_its_hash_and_nothing_else() -> None:
+def test_the_policy_allows_the_own_style_sheet_and_script_by_their_hashes_and_nothing_else() -> None:
     page = render_report(gathered(*broken_diamond()))
-    styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(styles[0].encode()).digest()).decode()
+    style, script = (re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL) for tag in ("style", "script"))
+    digests = [base64.b64encode(hashlib.sha256(found[0].encode()).digest()).decode() for found in (style, script)]
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
-    assert len(styles) == 1
+    assert len(style) == len(script) == 1
     assert policy is not None
     assert policy[1].split("; ") == [
         "default-src 'none'",
-        f"style-src 'sha256-{digest}'",
+        f"script-src 'sha256-{digests[1]}'",
+        f"style-src 'sha256-{digests[0]}'",
         "img-src data:",
-        "base-uri 'none'",
+        "connect-src 'none'",
         "form-action 'none'",
+        "base-uri 'none'",
+        "object-src 'none'",
     ]
     assert page.index("Content-Security-Policy") < page.index("<style>")
-    assert "url(" not in styles[0]
-    assert "@import" not in styles[0]
+    assert "url(" not in style[0]
+    assert "@import" not in style[0]
+
+
+def test_the_scripts_never_read_a_text_as_markup() -> None:
+    script = re.findall(r"<script>(.*?)</script>", render_report(gathered(*broken_diamond())), re.DOTALL)[0]
+    forbidden = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser")
+    assert [word for word in forbidden if word in script] == []
+    assert "fetch(" not in script
+    assert "XMLHttpRequest" not in script
+
+
+@pytest.mark.slow
+def test_nothing_of_an_attacker_runs_or_leaves_whatever_a_reader_opens(browser: Browser, tmp_path: Path) -> None:
+    assert len(HOSTILE) >= 80
+    last_file = last_file_of_all(HOSTILE)
+    place = tmp_path / "report.html"
+    place.write_text(render_report(last_file), encoding="utf-8")
+    browser.open(place)
+    opened = browser.run(_OPEN_EVERYTHING, len(last_file.metadata["runner"]["tasks"]), HOSTILE)
+    seen = browser.seen()
+    assert opened > 3 * len(HOSTILE), "texts were shown"
+    assert seen == {"ran": [], "violations": [], "errors": []}
+    assert browser.requests() == [place.as_uri()]
+    assert browser.run("document.querySelectorAll('iframe, object, embed, form, base, main script').length") == 0
+    assert browser.run("[...document.querySelectorAll('img')].every((i) => i.src.startsWith('data:image/'))")
+
+
+def test_the_recorder_of_the_browser_notices_what_must_not_happen(browser: Browser, tmp_path: Path) -> None:
+    place = tmp_path / "bad.html"
+    policy = "<meta http-equiv=Content-Security-Policy content=\"img-src 'none'\">"
+    place.write_text(f"<!doctype html>{policy}<img src=x.png><script>alert('ran'); nothing.at.all</script>")
+    browser.open(place, wait=False)
+    browser.until("window.seen.violations.length > 0")
+    seen = browser.seen()
+    assert seen["ran"] == ["ran"]
+    assert seen["violations"][0].startswith("img-src")
+    assert "nothing is not defined" in seen["errors"][0]
+
+
+@pytest.mark.slow
+def test_nothing_of_an_attacker_runs_or_leaves_without_scripts(browser: Browser, tmp_path: Path) -> None:
+    place = tmp_path / "report.html"
+    place.write_text(render_report(last_file_of_all(HOSTILE)), encoding="utf-8")
+    browser.look(scripts=False)
+    browser.open(place, wait=False)
+    assert browser.requests() == [place.as_uri()]
+
+
+@pytest.mark.slow
+def test_script_and_python_make_the_same_characters_visible(browser: Browser, tmp_path: Path) -> None:
+    place = tmp_path / "report.html"
+    place.write_text(render_report(gathered(*broken_diamond())), encoding="utf-8")
+    browser.open(place)
+    source = files("altlas_runner.last_file.report").joinpath("script/text.js").read_text(encoding="utf-8")
+    code = (
+        f"(() => {{ {source}; const acting = []; for (let c = 0; c < 0x110000; c++) "
+        "if (visible(String.fromCodePoint(c)) !== String.fromCodePoint(c)) acting.push(c); "
+        "return JSON.stringify([acting, ['a\\u001bb', '\\r\\n', '\\u{e0041}'].map(visible)]); })()"
+    )
+    acting, samples = json.loads(browser.command("Runtime.evaluate", expression=code)["result"]["value"])
+    assert acting == [c for c in range(0x110000) if visible(chr(c)) != chr(c)]
+    assert samples == [visible(text) for text in ("a\x1bb", "\r\n", "\U000e0041")]
 
 
 def test_acting_characters_are_shown_and_do_not_act() -> None:

@@ -124,7 +124,7 @@ FAULTS = [
     Fault("the jitter does not follow the seed", "Random(seed)", "Random(1)"),
     # deadlines
     Fault("deadlines are ignored", "                if not queue:\n", "                if False:\n"),
-    Fault("only the first deadline of a timeout is heeded", "                self._await_deadline(queue)\n", ""),
+    Fault("only the first deadline of a timeout is heeded", "self._set_timer(deadline, DEADLINES_COME, task)", "pass"),
     Fault(
         "the deadline begins anew with each attempt",
         "        return None if timeout is None else self._ledger.first_start[task] + timeout",

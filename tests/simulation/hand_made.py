@@ -33,6 +33,16 @@ RUNS = {
         limit=2,
         actions=[Action(0.0, "pause"), *(Action(2.0, "abort"), Action(2.25, "cancel task", 2), Action(2.25, "resume"))],
     ),
+    "of two deadlines at one instant that of the first task in the file comes first": Scenario(
+        1,
+        [
+            SimulatedTask(timeout=1, endings=[Ending(latency=9.0)]),
+            SimulatedTask(timeout=1, endings=[Ending(latency=9.0)], priority="high"),
+            SimulatedTask([1]),
+        ],
+        limit=2,
+        fail_fast=True,
+    ),
     "a run whose coroutine was cancelled does not mind to be cancelled": Scenario(
         1,
         [SimulatedTask(endings=[Ending("fails", retry_after=5.0)], retries=1)],

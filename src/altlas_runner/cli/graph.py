@@ -32,7 +32,8 @@ _FORMAT_OF_SUFFIX: dict[str, _Format] = {".svg": "svg", ".png": "png", ".json": 
 def graph(alt_file: Path, picture_format: _Format | None, out: Path | None) -> None:
     """Draw the tasks of ALT_FILE (- is stdin) and their dependencies. Nothing is run.
 
-    png needs Graphviz. dot, mermaid and json are whole whatever the size; svg and png are for graphs that can be read.
+    png needs Graphviz. dot, mermaid and json are whole whatever the size; png shows more than 300 tasks by kind and
+    layer; svg is for graphs that can be read.
     """
     chosen = picture_format or (_FORMAT_OF_SUFFIX.get(out.suffix.lower(), "dot") if out else "dot")
     content = _drawn(parse_source(AltParser(), alt_file), chosen)
@@ -53,7 +54,7 @@ def _drawn(alt_file: AltFile, picture_format: _Format) -> bytes:
     if picture_format == "json":
         return _as_json(alt_file).encode()
     if picture_format == "png":
-        png, reason = render_png(dot_text_of_plan(graph, alt_file.title), task_count=len(graph.task_ids))
+        png, reason = render_png(dot_text_of_plan(graph, alt_file.title, for_picture=True))
         if png is None:
             fail(EXIT_USAGE, f"{reason}; --format dot, svg, mermaid and json need no Graphviz")
         return png

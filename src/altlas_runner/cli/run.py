@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ from altlas_runner.errors import ConfigurationError
 from altlas_runner.event_loop import run_to_end
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.visible_text import visible
+from altlas_runner.provenance import facts_about
 from altlas_runner.runner import Runner
 from altlas_runner.task_manager.handlers.process_group import kill_all
 
@@ -189,7 +191,10 @@ def run(
         sys.path.append(str(Path.cwd()))
     runner = Runner(config, use_installed_handlers=True)
     selection = Selection(only, from_tasks, until)
-    execute = partial(runner.execute, parsed, seed=seed, inputs=given_inputs, selection=selection)
+    provenance = facts_about(read_source(alt_file)) | {"command": shlex.join(["altlas-runner", *sys.argv[1:]])}
+    execute = partial(
+        runner.execute, parsed, seed=seed, inputs=given_inputs, selection=selection, provenance=provenance
+    )
     last_file, interrupted = run_to_end(_execute(runner, execute, progress))
     _print_summary(last_file, runner.bundle_path(last_file), as_json)
     if interrupted:

@@ -46,6 +46,7 @@ def gather_last_file(
     selection: Sequence[str] | None = None,
     resolved: Mapping[str, Task] | None = None,
     redactor: Redactor | None = None,
+    provenance: Mapping[str, str] | None = None,
 ) -> LastFile:
     """Make the LAST file of a run.
 
@@ -61,6 +62,7 @@ def gather_last_file(
         selection: ids of the tasks that were meant to run, or None for all.
         resolved: tasks with their references resolved, by id; the others stand as they are in the file.
         redactor: as `redactor_for` makes it; None looks for the secrets of the ALT file only.
+        provenance: facts by name about where the run comes from, or None.
     """
     started, ended = as_utc(started_at), max(as_utc(started_at), as_utc(completed_at))
     chosen = None if selection is None else set(selection)
@@ -82,6 +84,8 @@ def gather_last_file(
         ],
         "warnings": [],
     }
+    if provenance:
+        runner["provenance"] = {name: redact.text(fact) for name, fact in provenance.items()}
     if "runner" in metadata:
         runner["alt_file_runner"] = metadata["runner"]  # the ALT file's own entry of this name is kept
     last_file = LastFile(

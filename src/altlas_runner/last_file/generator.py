@@ -113,6 +113,7 @@ class LastFileGenerator:
         selection: Sequence[str] | None = None,
         resolved: Mapping[str, Task] | None = None,
         redactor: Redactor | None = None,
+        provenance: Mapping[str, str] | None = None,
     ) -> LastFile:
         """Gather a LAST file and write its bundle `<output_dir>/<last id>/`.
 
@@ -130,6 +131,7 @@ class LastFileGenerator:
             resolved: tasks with their references resolved, by id (`TaskManager.resolved_tasks`); the others are shown
                 as they stand in the ALT file.
             redactor: removes configured secrets from everything that is written.
+            provenance: facts by name about where the run comes from, or None.
 
         Returns:
             The LAST file as it was written.
@@ -154,6 +156,7 @@ class LastFileGenerator:
             selection=selection,
             resolved=resolved,
             redactor=redactor,
+            provenance=provenance,
         )
         try:
             for result in last_file.task_results:
@@ -171,7 +174,7 @@ class LastFileGenerator:
         """The graph's files by name; tells the LAST file of the picture, or why there is none."""
         text = dot_text(last_file)
         files = {f"{last_file.id}.dot": text.encode()}
-        png, warning = render_png(text, task_count=len(last_file.task_results))
+        png, warning = render_png(dot_text(last_file, for_picture=True))
         if png is not None:
             last_file.execution_graph_path = f"{last_file.id}.png"
             files[last_file.execution_graph_path] = png

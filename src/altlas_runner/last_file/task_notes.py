@@ -73,4 +73,4 @@ def read_task_notes(metadata: Mapping[str, Any]) -> list[TaskNote]:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    return tuple([item for item in value if isinstance(item, str)]) if isinstance(value, list) else ()

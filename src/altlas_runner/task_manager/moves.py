@@ -5,7 +5,6 @@ A move asks nobody and checks nothing: which one answers a signal in which state
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from heapq import heappop, heappush
 from math import inf
@@ -22,10 +21,10 @@ from altlas_runner.task_manager.slots import Slots
 from altlas_runner.task_manager.spending import Spending
 from altlas_runner.task_manager.states import BLOCKED, ENDED, ENDING, NEW, READY, RUNNING, STOPPING, WAITING
 
-__all__ = ["DEADLINE", "GRACE_OVER", "RUN_DEADLINE", "WAIT_OVER", "Moves"]
+__all__ = ["DEADLINE", "DEADLINES_COME", "GRACE_OVER", "RUN_DEADLINE", "WAIT_OVER", "Moves"]
 
-WAIT_OVER, DEADLINE, GRACE_OVER, RUN_DEADLINE = range(4)
-"""What a timer is for."""
+WAIT_OVER, DEADLINES_COME, DEADLINE, GRACE_OVER, RUN_DEADLINE = range(5)
+"""What a timer is for; of several at one instant the lower comes first, and of one kind the task that is first."""
 
 
 class Moves:
@@ -119,7 +118,7 @@ class Moves:
             queue = self._deadline_queue_of[task]
             if queue is not None:
                 if not queue:
-                    self._set_timer(now + self._plan.timeouts[task], DEADLINE, task)  # type: ignore[operator]
+                    self._set_timer(now + self._plan.timeouts[task], DEADLINES_COME, task)  # type: ignore[operator]
                 queue.append(task)
         else:
             self._ledger.last_start[task] = now
@@ -220,13 +219,17 @@ class Moves:
             self._wake_at = instant
             self.commands.append(WakeAt(instant))
 
-    def _await_deadline(self, queue: deque[int]) -> None:
-        """Set a timer for the first task of a queue that has not ended."""
+    def _let_deadlines_come(self, task: int, instant: float) -> None:
+        """Give each task with this one's timeout whose deadline is this instant a timer, and one to the next."""
+        queue = self._deadline_queue_of[task]
         while queue:
             task = queue[0]
-            if self._states[task] != ENDED:
-                self._set_timer(self._ledger.first_start[task] + self._plan.timeouts[task], DEADLINE, task)  # type: ignore[operator]
-                return
+            deadline = self.deadline_of(task)
+            if self._states[task] != ENDED and deadline is not None:
+                if deadline > instant:
+                    self._set_timer(deadline, DEADLINES_COME, task)
+                    return
+                self._set_timer(deadline, DEADLINE, task)
             queue.popleft()
 
     def deadline_of(self, task: int) -> float | None:

@@ -21,7 +21,7 @@ from altlas_runner.execution import DEADLINE_PASSED, Outcome
 from altlas_runner.retrying import decide_retry
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import Event
-from altlas_runner.task_manager.moves import DEADLINE, RUN_DEADLINE, WAIT_OVER, Moves
+from altlas_runner.task_manager.moves import DEADLINE, DEADLINES_COME, RUN_DEADLINE, WAIT_OVER, Moves
 from altlas_runner.task_manager.signals import (
     AbandonAttempt,
     AttemptEnded,
@@ -190,15 +190,13 @@ class Scheduler(Moves):
                 if state == WAITING and self._wait_until[task] == instant:
                     self._held.discard(task)
                     self._make_ready(task, now)
+            elif kind == DEADLINES_COME:
+                self._let_deadlines_come(task, instant)
             elif kind == DEADLINE:
                 if state == RUNNING:
                     self._stop(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
                 elif state in (READY, WAITING):
                     self._end(task, TaskStatus.TIMEOUT, DEADLINE_PASSED, self._deadline_text(task), now)
-                queue = self._deadline_queue_of[task]
-                assert queue is not None, "only tasks with a timeout have a deadline"
-                queue.popleft()
-                self._await_deadline(queue)
             elif state == STOPPING:
                 self.commands.append(AbandonAttempt(task))
                 self._end_stopped(

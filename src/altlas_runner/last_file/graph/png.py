@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import subprocess
 
-__all__ = ["MAX_TASKS", "TIME_LIMIT_SECONDS", "render_png"]
-
-MAX_TASKS = 300
-"""Larger graphs take `dot` minutes and make pictures that nobody can read."""
+__all__ = ["TIME_LIMIT_SECONDS", "render_png"]
 
 TIME_LIMIT_SECONDS = 5.0
 
 
-def render_png(dot_text: str, *, task_count: int) -> tuple[bytes | None, str | None]:
-    """Draw DOT text with Graphviz.
+def render_png(dot_text: str) -> tuple[bytes | None, str | None]:
+    """Draw DOT text with Graphviz, in a limited time; a large graph should come collapsed (`for_picture`).
 
     Returns:
         The PNG and None; or None and the reason why there is no picture, with what helps.
@@ -21,11 +18,6 @@ def render_png(dot_text: str, *, task_count: int) -> tuple[bytes | None, str | N
     from graphviz.backend import CalledProcessError, ExecutableNotFound
     from graphviz.backend.execute import run_check
 
-    if task_count > MAX_TASKS:
-        return (
-            None,
-            f"no picture of the graph: it has {task_count:,} tasks, more than {MAX_TASKS}; the .dot file has all",
-        )
     try:
         drawn = run_check(
             ["dot", "-Tpng"],

@@ -11,11 +11,11 @@ from altlas_runner.last_file.visible_text import text_width, visible
 from altlas_runner.statuses import TaskStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from altlas_runner.last_file.graph.run_graph import RunGraph
 
-__all__ = ["MAX_DEPENDENCIES", "MAX_TASKS", "render_svg"]
+__all__ = ["MAX_DEPENDENCIES", "MAX_TASKS", "can_be_drawn", "render_svg"]
 
 MAX_TASKS = 1_500
 MAX_DEPENDENCIES = 5_000
@@ -27,7 +27,8 @@ _LAYER_GAP_DOWN, _LAYER_GAP_RIGHT = 40, 56
 _LAYER_GAP_MAX = 220
 _SLOPE = 0.05  # the longer the layers, the more room their lines need between them
 _MARGIN = 8
-_LABEL_COLUMNS = 19
+_MAX_SYMBOLS = 300  # more of them make a page slow to open; colour, frame and words say the status all the same
+_LABEL_COLUMNS, _CAPTION_COLUMNS = 19, 24
 _Point = tuple[float, float]
 
 _STANDALONE_LOOK = """<style>
@@ -42,8 +43,18 @@ _STANDALONE_LOOK = """<style>
 <symbol id="i-pending" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6.6"/></symbol>"""
 
 
+def can_be_drawn(graph: RunGraph) -> bool:
+    """Whether the graph is small enough to be read when every task is a box of its own."""
+    return len(graph.task_ids) <= MAX_TASKS and graph.dependency_count <= MAX_DEPENDENCIES
+
+
 def render_svg(
-    graph: RunGraph, *, captions: Sequence[str], links: Sequence[str | None], standalone: bool = False
+    graph: RunGraph,
+    *,
+    captions: Sequence[str],
+    links: Sequence[str | None],
+    marked: Set[int] = frozenset(),
+    standalone: bool = False,
 ) -> str | None:
     """Draw the graph, downwards or to the right, whichever is narrower.
 
@@ -54,14 +65,15 @@ def render_svg(
         graph: what to draw.
         captions: the second line of each box.
         links: what each box links to, or None.
+        marked: the tasks of the critical path; they and the lines between them look stronger.
         standalone: whether the picture is a file of its own, of a run to come; it brings its own look then.
 
     Returns:
         An `<svg>` element, or None when the graph is empty, or too large to be read.
     """
-    if not graph.task_ids or len(graph.task_ids) > MAX_TASKS or graph.dependency_count > MAX_DEPENDENCIES:
+    if not graph.task_ids or not can_be_drawn(graph):
         return None
-    drawing = _Drawing(graph)
+    drawing = _Drawing(graph, marked)
     edges = [drawing.edge(dependency, task) for task, found in enumerate(graph.dependencies) for dependency in found]
     boxes = [drawing.box(task, captions[task], links[task]) for task in range(len(graph.task_ids))]
     label = f"Dependency graph of {len(graph.task_ids)} tasks"
@@ -84,8 +96,10 @@ def render_svg(
 class _Drawing:
     """One graph with its positions; `downwards` layers are rows, otherwise columns."""
 
-    def __init__(self, graph: RunGraph) -> None:
+    def __init__(self, graph: RunGraph, marked: Set[int]) -> None:
         self._graph = graph
+        self._marked = marked
+        self._with_symbols = len(graph.task_ids) <= _MAX_SYMBOLS
         layers = layers_of(graph)
         widest = max(Counter(layers).values())
         self._downwards = widest * (_WIDTH + _GAP) <= (max(layers) + 1) * (_WIDTH + _LAYER_GAP_RIGHT)
@@ -106,16 +120,20 @@ class _Drawing:
         task_id, status = visible(self._graph.task_ids[task]), self._graph.statuses[task]
         x, y = self._point(self._layout.layer[task] * self._pitch + self._depth / 2, self._layout.across[task])
         left, top = x - _WIDTH / 2, y - _HEIGHT / 2
+        name = _cut(task_id, _LABEL_COLUMNS)
+        title = "" if name == task_id else f"<title>{escape(task_id)}: {status}</title>"
+        symbol = f'<use href="#i-{status}" x="10" y="8" width="14" height="14"/>' if self._with_symbols else ""
+        note = _cut(visible(caption), _CAPTION_COLUMNS)
+        left_edge = 30 if symbol else 12
         content = (
-            f"<title>{escape(task_id)}: {status}</title>"
-            f'<rect width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>'
-            f'<use href="#i-{status}" x="10" y="8" width="14" height="14"/>'
-            f'<text class="name" x="30" y="20">{escape(_cut(task_id))}</text>'
-            f'<text class="caption" x="30" y="36">{escape(visible(caption))}</text>'
+            f'{title}<rect width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>{symbol}'
+            f'<text x="{left_edge}" y="20">{escape(name)}</text>'
+            f'<text class="caption" x="{left_edge}" y="36">{escape(note)}</text>'
         )
         if link is not None:
             content = f'<a href="{escape(link)}">{content}</a>'
-        return f'<g class="box {status}" transform="translate({_number(left)} {_number(top)})">{content}</g>'
+        mark = " critical" if task in self._marked else ""
+        return f'<g class="box {status}{mark}" transform="translate({_number(left)} {_number(top)})">{content}</g>'
 
     def edge(self, dependency: int, task: int) -> str:
         """One dependency: a curve from box to box, straight through the lanes of the layers between."""
@@ -128,8 +146,9 @@ class _Drawing:
             path += self._curve(at, (top, lane)) + f"L{self._text(top + self._depth, lane)}"
             at = (top + self._depth, lane)
         path += self._curve(at, (end, layout.across[task]))
-        completed = self._graph.statuses[dependency] is TaskStatus.COMPLETED
-        return f'<path class="edge{"" if completed else " blocked"}" d="{path}" marker-end="url(#arrow)"/>'
+        look = "" if self._graph.statuses[dependency] is TaskStatus.COMPLETED else " blocked"
+        look += " critical" if dependency in self._marked and task in self._marked else ""
+        return f'<path class="edge{look}" d="{path}" marker-end="url(#arrow)"/>'
 
     def _curve(self, start: _Point, end: _Point) -> str:
         middle = (start[0] + end[0]) / 2
@@ -148,11 +167,11 @@ def _number(value: float) -> str:
     return f"{round(value, 1):g}" if abs(value) < 1e5 else f"{value:.0f}"
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, columns: int) -> str:
     """The beginning of a text that fits into a box."""
-    if len(text) <= _LABEL_COLUMNS and text_width(text) <= _LABEL_COLUMNS:
+    if len(text) <= columns and text_width(text) <= columns:
         return text
-    kept = text[:_LABEL_COLUMNS]
-    while text_width(kept) >= _LABEL_COLUMNS:
+    kept = text[:columns]
+    while text_width(kept) >= columns:
         kept = kept[:-1]
     return kept + "…"

@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING
 from altlas_runner.statuses import TaskStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from altlas_runner.last_file.graph import RunGraph
 
 __all__ = ["causes_of_skips", "skipped_by_cause"]
 
 
-def causes_of_skips(graph: RunGraph) -> dict[int, int]:
+def causes_of_skips(graph: RunGraph, order: Sequence[int]) -> dict[int, int]:
     """Of each skipped task the task at which the trouble began.
 
     That is its first dependency that did not complete, or the cause of that one where it was skipped too.
+
+    Args:
+        graph: of the run.
+        order: its tasks with dependencies first.
     """
     causes: dict[int, int] = {}
-    for task in graph.in_order():
+    for task in order:
         if graph.statuses[task] is not TaskStatus.SKIPPED:
             continue
         open_dependencies = (d for d in graph.dependencies[task] if graph.statuses[d] is not TaskStatus.COMPLETED)

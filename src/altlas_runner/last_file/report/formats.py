@@ -2,53 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from pydantic_core import to_json
+from typing import TYPE_CHECKING
 
 from altlas_runner.last_file.models import as_utc
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Excerpt", "excerpt_of", "format_cost", "format_duration", "format_size", "format_time"]
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """A text or a JSON value as it is shown.
-
-    Attributes:
-        text: what is shown; JSON is indented.
-        is_json: whether it is JSON.
-        note: says what was left out and where it is; empty when nothing was.
-    """
-
-    text: str
-    is_json: bool = False
-    note: str = ""
-
-
-def excerpt_of(value: Any, limit: int) -> Excerpt:
-    """A value cut to `limit` characters: a text as text, anything else as indented JSON."""
-    if isinstance(value, str):
-        note = f"Shortened: {limit:,} of {len(value):,} characters. {_WHOLE}" if len(value) > limit else ""
-        return Excerpt(value[:limit], note=note)
-    pieces: list[str] = []
-    length = 0
-    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
-        pieces.append(piece)
-        length += len(piece)
-        if length > limit:
-            size = format_size(len(to_json(value)))
-            note = f"Shortened: the first {limit:,} characters of JSON that takes {size}. {_WHOLE}"
-            return Excerpt("".join(pieces)[:limit], is_json=True, note=note)
-    return Excerpt("".join(pieces), is_json=True)
-
-
-_WHOLE = "All of it is in result.last, beside this page."
+__all__ = ["format_cost", "format_duration", "format_size", "format_time"]
 
 
 def format_duration(milliseconds: float) -> str:

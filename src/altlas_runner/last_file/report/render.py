@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from altlas_runner.last_file.report.details import CHUNK, detail_chunks
+from altlas_runner.last_file.report.packing import packed
+from altlas_runner.last_file.report.run_record import RunRecord
 from altlas_runner.last_file.report.view import view_of
 from altlas_runner.last_file.visible_text import visible
 
@@ -16,29 +20,78 @@ if TYPE_CHECKING:
 
     from altlas_runner.last_file.models import LastFile
 
-__all__ = ["render_report"]
+__all__ = ["SCRIPTS", "render_report"]
+
+SCRIPTS = (
+    "elements",
+    "text",
+    "packed",
+    "tasks",
+    "choice",
+    "scrolling",
+    "table",
+    "painting",
+    "timeline",
+    "graph",
+    "json_colours",
+    "drawer",
+    "downloads",
+    "page",
+)
+"""The scripts of the page in the order in which they are put together; a later one may use an earlier one."""
+
+_PAGE, _PAGE_OF_A_TASK = 800_000, 188
+"""Bytes that a page may have: 1 MB for 1,000 tasks, less than 20 MB for 100,000."""
+_STATIC = 150_000  # what the page has beside graph, index and details
 
 
 def render_report(last_file: LastFile) -> str:
     """The report of a run as an HTML page.
 
-    It needs no other file, no network and no script, and says in its content security policy that it may use none.
-    Outputs of more than 20,000 characters are shortened and say so.
+    It needs no other file and no network, and says so in its content security policy, which lets its own style sheet
+    and script work and nothing else. Without scripts it still shows verdict, numbers, failures, graph and details.
+    Long outputs are shortened and say where all of them is.
 
     Args:
         last_file: the only source: the same LAST file gives the same page, byte for byte.
     """
+    collecting = gc.isenabled()
+    gc.disable()  # 100,000 results are a million objects, none of them garbage
+    try:
+        return _rendered(last_file)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _rendered(last_file: LastFile) -> str:
     from markupsafe import Markup
 
-    style = _package_text("style.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    view = view_of(last_file)
+    style, script = _package_text("style.css"), _script()
+    record = RunRecord(last_file)
+    view = view_of(record)
+    index = packed({**view.index, "chunk": CHUNK})
+    budget = _PAGE + _PAGE_OF_A_TASK * len(record) - _STATIC - len(index) - len(view.svg or "")
     return _template().render(
         view=view,
         svg=Markup(view.svg) if view.svg else None,  # noqa: S704 - the SVG escapes every text itself
         style=Markup(style),  # noqa: S704 - a file of this package
-        style_hash=f"sha256-{digest}",
+        script=Markup(script),  # noqa: S704 - files of this package
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        index=Markup(index),  # noqa: S704 - base64
+        details=[Markup(chunk) for chunk in detail_chunks(record, budget=budget)],  # noqa: S704 - base64
     )
+
+
+@cache
+def _script() -> str:
+    parts = [_package_text(f"script/{name}.js") for name in SCRIPTS]
+    return "\n".join(['"use strict";', "(() => {", *parts, "})();"])
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _finalize(value: Any) -> Any:
@@ -56,5 +109,6 @@ def _template() -> Template:
     return environment.from_string(_package_text("template.html"))
 
 
+@cache
 def _package_text(name: str) -> str:
     return files("altlas_runner.last_file.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,283 +1,269 @@
-"""The content of the report, computed from a LAST file; the template only lays it out."""
+"""What the page shows without a script, computed from a LAST file; the template only lays it out."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from altlas_runner.last_file.graph import RunGraph, render_svg
-from altlas_runner.last_file.graph.svg import MAX_DEPENDENCIES, MAX_TASKS
-from altlas_runner.last_file.models import RunStatus, as_utc, percent
-from altlas_runner.last_file.report.causes import causes_of_skips, skipped_by_cause
-from altlas_runner.last_file.report.formats import Excerpt, excerpt_of, format_cost, format_duration, format_time
-from altlas_runner.last_file.report.task_views import ID_LENGTH, Reference, TaskRow, TaskSection, row_of, section_of
-from altlas_runner.last_file.task_notes import TaskNote, read_task_notes
+from altlas_runner.last_file.graph import collapse, render_svg
+from altlas_runner.last_file.graph.svg import can_be_drawn
+from altlas_runner.last_file.report.columns import index_of
+from altlas_runner.last_file.report.commands import command_to_continue, command_to_look
+from altlas_runner.last_file.report.critical_path import critical_path_of
+from altlas_runner.last_file.report.details import FULL, detail_of, notable_tasks
+from altlas_runner.last_file.report.excerpts import Excerpt, excerpt_of
+from altlas_runner.last_file.report.failure_groups import FailureGroup, failure_groups
+from altlas_runner.last_file.report.formats import format_cost, format_duration, format_size, format_time
+from altlas_runner.last_file.report.headline import Share, Tile, path_in_words, shares_of, tiles_of, verdict_of
+from altlas_runner.last_file.report.measures import PERCENTILES, Spending, spending_of, spreads_of, time_in_vain
+from altlas_runner.last_file.report.provenance import provenance_of, warnings_of
+from altlas_runner.last_file.report.run_record import ID_LENGTH, RunRecord
 from altlas_runner.last_file.visible_text import shortened
-from altlas_runner.statuses import TaskStatus
 
 if TYPE_CHECKING:
-    from altlas_runner.last_file.models import LastFile
-    from altlas_runner.results import TaskResult
+    from altlas_runner.last_file.report.critical_path import CriticalPath
+    from altlas_runner.statuses import TaskStatus
 
-__all__ = ["ReportView", "view_of"]
+__all__ = ["Reference", "ReportView", "view_of"]
 
-EXCERPT_LENGTH = 20_000
-"""Characters shown of an output, a description or parameters; fewer where there are many tasks."""
-_ALL_EXCERPTS = 4_000_000
-_MIN_EXCERPT = 500
-_SECTIONS = 2_000
-_FAILURES = 200
-_LISTED_SKIPS = 20
 _TITLE_LENGTH = 300
-
-_STATUS_ORDER = (
-    TaskStatus.FAILED,
-    TaskStatus.TIMEOUT,
-    TaskStatus.CANCELLED,
-    TaskStatus.SKIPPED,
-    TaskStatus.RUNNING,
-    TaskStatus.PENDING,
-    TaskStatus.COMPLETED,
-)
-"""Also the order in which tasks get their sections when there are too many of them."""
+_GROUPS, _GROUP_TASKS = 30, 6
+_PATH_TASKS = 12
+_SECTIONS, _SECTION_CHARACTERS, _SECTION_LEAST = 200, 100_000, 300
+_ARTIFACTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """How many tasks have a status, and where they stand on a bar of 100 units."""
+class Reference:
+    """A task that is mentioned, and its address on the page."""
 
+    task_id: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Failures of one cause with the first of their tasks and a command to look into the first."""
+
+    number: int
+    found: FailureGroup
+    tasks: list[Reference]
+    more: int
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathRow:
+    """A task of the critical path: its share of the path as a text and on a bar of 100 units."""
+
+    task: Reference
     status: TaskStatus
-    count: int
+    duration: str
+    share: str
     start: str
     length: str
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A task that failed by itself, and what came of it."""
+class Section:
+    """Everything about one task, for readers without scripts."""
 
     task: Reference
     status: TaskStatus
-    code: str
-    error: str
-    attempts: int
-    skipped: list[Reference]
-    more_skipped: int
+    duration: str
+    dependencies: list[Reference]
+    cause: Reference | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRow:
+    """A file of the bundle; `link` is empty when its path leads elsewhere."""
+
+    task: Reference
+    path: str
+    link: str
+    kind: str
+    size: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """Everything that the template shows."""
+    """Everything that the template shows, and `index` for the scripts."""
 
     title: str
     description: Excerpt | None
-    status: RunStatus
+    status: str
     verdict: str
     last_id: str
     started: str
     duration: str
     shares: list[Share]
-    tiles: list[tuple[str, str, str]]
-    failures: list[Failure]
-    more_failures: int
-    cancelled: list[Reference]
-    more_cancelled: int
+    tiles: list[Tile]
+    next_command: tuple[str, str] | None
+    warnings: list[str]
+    groups: list[Group]
+    more_groups: int
+    skipped: int
+    path_words: str
+    path_rows: list[PathRow]
+    more_path: int
+    spreads: list[list[str]]
     svg: str | None
     graph_note: str
-    rows: list[TaskRow]
-    sections: list[TaskSection]
-    tasks_without_section: int
-    warnings: list[str]
+    spending: list[list[str]]
+    spending_notes: list[list[str]]
+    artifacts: list[ArtifactRow]
+    more_artifacts: int
+    sections: list[Section]
+    without_section: int
     provenance: list[tuple[str, str]]
     metadata: Excerpt | None
+    percentiles: tuple[int, ...] = PERCENTILES
+    index: dict[str, Any] = field(default_factory=dict)
 
 
-def view_of(last_file: LastFile) -> ReportView:
-    """Compute what the report of a LAST file says."""
-    return _Composer(last_file).view()
+def view_of(record: RunRecord) -> ReportView:
+    """Compute what the report of a run says."""
+    last_file = record.last_file
+    path = critical_path_of(record.graph, record.order, [record.duration(task) for task in range(len(record))])
+    groups, group_of = failure_groups(record)
+    spent, by_model, extra = spending_of(record)
+    in_vain = time_in_vain(record)
+    svg, graph_note, box_of = _graph(record, path)
+    artifacts = [(t, a) for t, r in enumerate(record.results) if r is not None for a in r.artifacts or ()]
+    sections = _sections(record)
+    metadata = {key: value for key, value in last_file.metadata.items() if key != "runner"}
+    return ReportView(
+        title=shortened(last_file.title, _TITLE_LENGTH),
+        description=excerpt_of(last_file.description, FULL, "/description") if last_file.description else None,
+        status=last_file.status,
+        verdict=verdict_of(record),
+        last_id=shortened(last_file.id, ID_LENGTH),
+        started=format_time(last_file.execution_started),
+        duration=format_duration(record.total_ms),
+        shares=shares_of(record),
+        tiles=tiles_of(record, path, spent, in_vain),
+        next_command=command_to_continue(record),
+        warnings=warnings_of(last_file),
+        groups=[_group(record, number, group) for number, group in enumerate(groups[:_GROUPS])],
+        more_groups=max(0, len(groups) - _GROUPS),
+        skipped=record.graph.statuses.count("skipped"),  # type: ignore[arg-type]  # a status is its text
+        path_words=path_in_words(record, path),
+        path_rows=_path_rows(record, path),
+        more_path=max(0, len(path.tasks) - _PATH_TASKS),
+        spreads=[
+            [s.name, f"{s.count:,}", *(format_duration(ms) for ms in (*s.percentiles, s.longest, s.total))]
+            for s in spreads_of(record)
+        ],
+        svg=svg,
+        graph_note=graph_note,
+        spending=[_spending_row(row) for row in (by_model if len(by_model) == 1 else [*by_model, spent])]
+        if spent.tasks
+        else [],
+        spending_notes=[_spending_row(row) for row in extra],
+        artifacts=[_artifact(record, task, artifact) for task, artifact in artifacts[:_ARTIFACTS]],
+        more_artifacts=max(0, len(artifacts) - _ARTIFACTS),
+        sections=sections,
+        without_section=len(record) - len(sections),
+        provenance=provenance_of(last_file),
+        metadata=excerpt_of(metadata, FULL, "/metadata") if metadata else None,
+        index=index_of(record, path, groups, group_of, box_of),
+    )
 
 
-class _Composer:
-    """The tables that several parts of the report share: graph, results, notes and references by task index."""
+def _reference(record: RunRecord, task: int) -> Reference:
+    return Reference(record.label(task), "#" + record.link(task))
 
-    def __init__(self, last_file: LastFile) -> None:
-        self.last_file = last_file
-        self.graph = RunGraph.from_last_file(last_file)
-        self.started = as_utc(last_file.execution_started)
-        result_of = {result.task_id: result for result in last_file.task_results}
-        note_of = {note.task_id: note for note in read_task_notes(last_file.metadata)}
-        self.results: list[TaskResult | None] = [result_of.get(task_id) for task_id in self.graph.task_ids]
-        self.notes = [note_of.get(task_id) or TaskNote(task_id) for task_id in self.graph.task_ids]
-        self.causes = causes_of_skips(self.graph)
-        self.with_section = self._choose_sections()
-        self.references = [
-            Reference(shortened(task_id, ID_LENGTH), f"#t{task}" if task in self.with_section else "")
-            for task, task_id in enumerate(self.graph.task_ids)
-        ]
-        self.reference_of = dict(zip(self.graph.task_ids, self.references, strict=True))
 
-    def view(self) -> ReportView:
-        last_file = self.last_file
-        total_ms = last_file.total_execution_time_ms
-        rows = [
-            row_of(reference, result, self.started, total_ms)
-            for reference, result in zip(self.references, self.results, strict=True)
-        ]
-        failed = [t for t, s in enumerate(self.graph.statuses) if s in (TaskStatus.FAILED, TaskStatus.TIMEOUT)]
-        cancelled = [t for t, s in enumerate(self.graph.statuses) if s is TaskStatus.CANCELLED]
-        skipped = skipped_by_cause(self.causes)
-        svg = render_svg(
-            self.graph,
-            captions=[f"{row.status}{f' · {row.duration}' if row.duration else ''}" for row in rows],
-            links=[reference.link or None for reference in self.references],
+def _group(record: RunRecord, number: int, group: FailureGroup) -> Group:
+    return Group(
+        number,
+        group,
+        [_reference(record, task) for task in group.tasks[:_GROUP_TASKS]],
+        max(0, len(group.tasks) - _GROUP_TASKS),
+        command_to_look(record, group.tasks[0]),
+    )
+
+
+def _path_rows(record: RunRecord, path: CriticalPath) -> list[PathRow]:
+    """The longest tasks of the critical path in its order, each where it stands on the path."""
+    starts: dict[int, int] = {}
+    passed = 0
+    for task in path.tasks:
+        starts[task] = passed
+        passed += record.duration(task)
+    longest = sorted(sorted(path.tasks, key=record.duration)[-_PATH_TASKS:], key=starts.__getitem__)
+    return [
+        PathRow(
+            _reference(record, task),
+            record.graph.statuses[task],
+            format_duration(record.duration(task)),
+            f"{100 * record.duration(task) / path.length_ms:.0f} %",
+            f"{100 * starts[task] / path.length_ms:.2f}",
+            f"{max(0.5, 100 * record.duration(task) / path.length_ms):.2f}",
         )
-        metadata = {key: value for key, value in last_file.metadata.items() if key != "runner"}
-        return ReportView(
-            title=shortened(last_file.title, _TITLE_LENGTH),
-            description=excerpt_of(last_file.description, EXCERPT_LENGTH) if last_file.description else None,
-            status=last_file.status,
-            verdict=self._verdict(),
-            last_id=shortened(last_file.id, ID_LENGTH),
-            started=format_time(self.started),
-            duration=format_duration(total_ms),
-            shares=self._shares(),
-            tiles=self._tiles(),
-            failures=[self._failure(task, skipped.get(task, [])) for task in failed[:_FAILURES]],
-            more_failures=max(0, len(failed) - _FAILURES),
-            cancelled=[self.references[task] for task in cancelled[:_LISTED_SKIPS]],
-            more_cancelled=max(0, len(cancelled) - _LISTED_SKIPS),
-            svg=svg,
-            graph_note=self._graph_note(svg),
-            rows=rows,
-            sections=self._sections(rows),
-            tasks_without_section=len(rows) - len(self.with_section),
-            warnings=self._warnings(),
-            provenance=self._provenance(),
-            metadata=excerpt_of(metadata, EXCERPT_LENGTH) if metadata else None,
-        )
+        for task in longest
+    ]
 
-    def _choose_sections(self) -> set[int]:
-        """The tasks that get a section of their own: all, or first those that did not complete."""
-        tasks = sorted(range(len(self.graph.task_ids)), key=lambda t: _STATUS_ORDER.index(self.graph.statuses[t]))
-        return set(tasks[:_SECTIONS])
 
-    def _verdict(self) -> str:
-        total, done = len(self.graph.task_ids), self.graph.statuses.count(TaskStatus.COMPLETED)
-        if not total:
-            return "The file has no tasks"
-        if self.last_file.status is RunStatus.SUCCESS:
-            return "The task completed" if total == 1 else f"All {total:,} tasks completed"
-        return f"{done:,} of {total:,} tasks completed" if done else "No task completed"
-
-    def _shares(self) -> list[Share]:
-        counts = Counter(self.graph.statuses)
-        total, start, shares = len(self.graph.statuses), 0.0, []
-        for status in reversed(_STATUS_ORDER):
-            if counts[status]:
-                length = 100 * counts[status] / total
-                shares.append(Share(status, counts[status], f"{start:.2f}", f"{length:.2f}"))
-                start += length
-        return shares
-
-    def _tiles(self) -> list[tuple[str, str, str]]:
-        """Label, value and a remark of each tile."""
-        usages = [result.usage for result in self.last_file.task_results if result.usage]
-        retries = sum(result.retry_count for result in self.last_file.task_results)
-        tokens, tokens_remark = "unknown", "none reported"
-        if usages:
-            into, out = sum(u.input_tokens for u in usages), sum(u.output_tokens for u in usages)
-            tokens, tokens_remark = f"{into + out:,}", f"{into:,} in, {out:,} out"
-        costs = [usage.cost for usage in usages if usage.cost is not None]
-        cost, cost_remark = "unpriced", "no price is known"
-        if costs:
-            unpriced = len(usages) - len(costs)
-            cost = format_cost(sum(costs))
-            cost_remark = (
-                f"{unpriced:,} task{'' if unpriced == 1 else 's'} unpriced" if unpriced else "all tasks priced"
-            )
-        results = self.last_file.task_results
-        completed = len(self.last_file.get_successful_tasks())
-        slowest = max(results, key=lambda result: result.execution_time_ms, default=None)
-        rate = percent(self.last_file.success_rate) if results else "none"
-        duration_remark = "no task ran"
-        if slowest is not None and slowest.execution_time_ms:
-            duration_remark = f"{format_duration(slowest.execution_time_ms)} in {shortened(slowest.task_id, 24)}"
-        return [
-            ("Success rate", rate, f"{completed:,} of {len(results):,} task{'' if len(results) == 1 else 's'}"),
-            ("Duration", format_duration(self.last_file.total_execution_time_ms), duration_remark),
-            ("Retries", f"{retries:,}", "attempts after the first"),
-            ("Tokens", tokens, tokens_remark),
-            ("Cost", cost, cost_remark),
+def _graph(record: RunRecord, path: CriticalPath) -> tuple[str | None, str, list[int] | None]:
+    """The drawing, what is to be said about it, and the group of each task when it is drawn by groups."""
+    graph = record.graph
+    if not graph.task_ids:
+        return None, "", None
+    if can_be_drawn(graph):
+        captions = [
+            f"{status} · {format_duration(record.duration(task))}" if record.tries[task] else str(status)
+            for task, status in enumerate(graph.statuses)
         ]
+        links = [f"#{record.link(task)}" for task in range(len(record))]
+        return render_svg(graph, captions=captions, links=links, marked=set(path.tasks)), "", None
+    collapsed = collapse(graph)
+    links = [f"#box={box}" for box in range(len(collapsed.captions))]
+    note = (
+        f"Collapsed view: {len(record):,} tasks and {graph.dependency_count:,} dependencies, by kind and layer. "
+        "A box leads to its tasks in the table. The .dot file of the bundle holds the whole graph."
+    )
+    return render_svg(collapsed.graph, captions=collapsed.captions, links=links), note, collapsed.group_of
 
-    def _failure(self, task: int, skipped: list[int]) -> Failure:
-        result = self.results[task]
-        assert result is not None, "a task without result is pending"
-        return Failure(
-            task=self.references[task],
-            status=result.status,
-            code=shortened(result.error_code or "", ID_LENGTH),
-            error=shortened(result.error or "no reason given", 4 * ID_LENGTH),
-            attempts=len(result.attempts),
-            skipped=[self.references[t] for t in skipped[:_LISTED_SKIPS]],
-            more_skipped=max(0, len(skipped) - _LISTED_SKIPS),
+
+def _spending_row(row: Spending) -> list[str]:
+    cost = format_cost(row.cost) if row.is_priced else "unpriced"
+    if row.is_priced and row.unpriced:
+        cost += f" and {row.unpriced:,} unpriced"
+    return [row.name, f"{row.tasks:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}", cost]
+
+
+def _artifact(record: RunRecord, task: int, artifact: Any) -> ArtifactRow:
+    segments = artifact.path.split("/")
+    inside = segments[0] == "artifacts" and not {"", ".", ".."} & set(segments) and "\\" not in artifact.path
+    return ArtifactRow(
+        _reference(record, task),
+        shortened(artifact.path, ID_LENGTH),
+        "/".join(quote(segment, safe="") for segment in segments) if inside else "",
+        f"{artifact.artifact_type}, {shortened(artifact.mime_type, 80)}",
+        format_size(artifact.size_bytes),
+        artifact.sha256[:12],
+    )
+
+
+def _sections(record: RunRecord) -> list[Section]:
+    """The first 200 failures, then other notable tasks, then the others as far as there is room."""
+    failed = record.failed()[:_SECTIONS]
+    notable = sorted(notable_tasks(record) - set(failed))
+    chosen = list(dict.fromkeys([*failed, *notable, *range(min(len(record), _SECTIONS))]))[:_SECTIONS]
+    limit = min(FULL, max(_SECTION_LEAST, _SECTION_CHARACTERS // max(1, len(chosen))))
+    return [
+        Section(
+            _reference(record, task),
+            record.graph.statuses[task],
+            format_duration(record.duration(task)) if record.tries[task] else "",
+            [_reference(record, d) for d in record.graph.dependencies[task][:_GROUP_TASKS]],
+            _reference(record, record.causes[task]) if task in record.causes else None,
+            detail_of(record, task, limit),
         )
-
-    def _sections(self, rows: list[TaskRow]) -> list[TaskSection]:
-        limit = min(EXCERPT_LENGTH, max(_MIN_EXCERPT, _ALL_EXCERPTS // max(1, len(self.with_section))))
-        return [
-            section_of(
-                rows[task],
-                self.notes[task],
-                self.results[task],
-                anchor=f"t{task}",
-                dependencies=[
-                    self.reference_of.get(d) or Reference(shortened(d, ID_LENGTH))
-                    for d in self.notes[task].dependencies
-                ],
-                cause=self.references[self.causes[task]] if task in self.causes else None,
-                started=self.started,
-                limit=limit,
-            )
-            for task in sorted(self.with_section)
-        ]
-
-    def _graph_note(self, svg: str | None) -> str:
-        tasks, dependencies = len(self.graph.task_ids), self.graph.dependency_count
-        if svg is None and tasks:
-            return (
-                f"The graph has {tasks:,} tasks and {dependencies:,} dependencies, too many to be drawn here (up to "
-                f"{MAX_TASKS:,} and {MAX_DEPENDENCIES:,}). The .dot file of this bundle holds all of it."
-            )
-        return ""
-
-    def _warnings(self) -> list[str]:
-        found = _runner(self.last_file).get("warnings")
-        return (
-            [shortened(w, 4 * ID_LENGTH) for w in found[:50] if isinstance(w, str)] if isinstance(found, list) else []
-        )
-
-    def _provenance(self) -> list[tuple[str, str]]:
-        last_file = self.last_file
-        versions = _runner(last_file).get("versions")
-        selection = _runner(last_file).get("selection")
-        facts = [
-            ("LAST file", last_file.id),
-            ("ALT file", last_file.alt_file_id),
-            ("Mode", last_file.mode),
-            ("Persona", last_file.persona or ""),
-            ("Started", format_time(last_file.execution_started)),
-            ("Ended", format_time(last_file.execution_completed)),
-            ("Selected tasks", json.dumps(selection, ensure_ascii=False) if isinstance(selection, list) else ""),
-            ("LAST format", last_file.version),
-        ]
-        if isinstance(versions, dict):
-            facts += [(f"{name} version", str(v)) for name, v in versions.items() if name != "last_format"]
-        return [(shortened(name, 60), shortened(fact, 4 * ID_LENGTH)) for name, fact in facts if fact]
-
-
-def _runner(last_file: LastFile) -> dict[str, Any]:
-    runner = last_file.metadata.get("runner")
-    return runner if isinstance(runner, dict) else {}
+        for task in (chosen if len(record) > _SECTIONS else sorted(chosen))
+    ]

@@ -1,0 +1,126 @@
+"""A real browser for tests: headless Chromium behind chromedriver, one for the whole session.
+
+Every page gets a recorder of what must not happen: scripts that were injected (`ran`), and violations of the page's own
+policy. What leaves the browser is read from its network log.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+__all__ = ["Browser"]
+
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--disable-ipc-flooding-protection",  # tests open more places of a page in a second than a reader could
+)
+
+_RECORDER = """
+window.seen = {ran: [], violations: [], errors: []};
+for (const name of ["alert", "confirm", "prompt"]) window[name] = (text) => void window.seen.ran.push(String(text));
+addEventListener("securitypolicyviolation", (e) =>
+  window.seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+addEventListener("error", (e) => window.seen.errors.push(String(e.message)));
+addEventListener("unhandledrejection", (e) => window.seen.errors.push(String(e.reason)));
+"""
+
+
+class Browser:
+    """One Chromium. Pages are opened from disk, as readers open them."""
+
+    def __init__(self) -> None:
+        self._profile = tempfile.mkdtemp(prefix="altlas-browser-")
+        options = ChromeOptions()
+        options.binary_location = str(shutil.which("chromium"))
+        for flag in (*_FLAGS, f"--user-data-dir={self._profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+        self.driver = Chrome(options=options, service=Service(executable_path=shutil.which("chromedriver")))
+        self.command("Page.addScriptToEvaluateOnNewDocument", source=_RECORDER)
+
+    def close(self) -> None:
+        self.driver.quit()
+        shutil.rmtree(self._profile, ignore_errors=True)
+
+    def command(self, name: str, **parameters: Any) -> Any:
+        """A command of the DevTools protocol."""
+        return self.driver.execute_cdp_cmd(name, parameters)
+
+    def look(self, width: int = 1440, height: int = 900, *, dark: bool = False, scripts: bool = True) -> None:
+        """How the next pages are seen."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.command("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self.command("Emulation.setEmulatedMedia", features=[scheme, still])
+        self.command("Emulation.setScriptExecutionDisabled", value=not scripts)
+
+    def open(self, page: Path, address: str = "", *, wait: bool = True) -> None:
+        """Open a page from disk, at a place behind `#`, and wait until its scripts have made it ready."""
+        self.driver.get("about:blank")
+        self.requests()
+        self.driver.get(page.as_uri() + (f"#{address}" if address else ""))
+        if wait:
+            self.until("document.documentElement.dataset.ready !== undefined")
+
+    def run(self, expression: str, *arguments: Any) -> Any:
+        """The value of a JavaScript expression in the page, which may use `given`; a promise is awaited."""
+        script = (
+            "const given = [...arguments], done = given.pop();"
+            f"(async () => ({expression}))().then((value) => done([value]), (error) => done(String(error)));"
+        )
+        found = self.driver.execute_async_script(script, *arguments)
+        assert isinstance(found, list), found
+        return found[0]
+
+    def until(self, expression: str, seconds: float = 30) -> None:
+        """Wait until a JavaScript expression is true."""
+        script = (
+            "const [limit, done] = arguments; const end = performance.now() + limit;"
+            f"const look = () => ({expression}) ? done(true)"
+            " : performance.now() > end ? done(false) : setTimeout(look, 10);"
+            "look();"
+        )
+        self.driver.set_script_timeout(seconds + 10)
+        assert self.driver.execute_async_script(script, 1000 * seconds), f"not within {seconds} s: {expression}"
+
+    def press(self, *keys: str) -> None:
+        """Press keys as a reader does, wherever the focus is."""
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+
+    def seen(self) -> dict[str, list[str]]:
+        """What the recorder of the page has noticed."""
+        found: dict[str, list[str]] = self.run("window.seen")
+        return found
+
+    def requests(self) -> list[str]:
+        """The addresses that were asked for since the last call, data and blob addresses among them."""
+        found = []
+        for entry in self.driver.get_log("performance"):  # type: ignore[no-untyped-call]
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                found.append(message["params"]["request"]["url"])
+        return found
+
+    def shoot(self, to: Path, *, whole: bool = True) -> None:
+        """A screenshot, of the whole page or of what is seen."""
+        made = self.command("Page.captureScreenshot", captureBeyondViewport=whole, format="png")
+        to.write_bytes(base64.b64decode(made["data"]))
