@@ -7,6 +7,7 @@ the wrong type is passed over here, because another diagnostic says so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from altlas_runner.alt_file.diagnostics import Found, Path, Related, found_at, json_pointer, quoted
@@ -43,10 +44,10 @@ def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer
     tasks = document.get("tasks")
     if isinstance(tasks, list):
         names = _Names(tasks)
-        for index, task in enumerate(tasks):
-            if isinstance(task, dict) and not names.is_plain(index, task):
-                found += _task_problems(index, task, names)
-                found += _dependency_problems(index, task, names)
+        for index in names.doubtful:
+            found += _task_problems(index, tasks[index], names)
+        for index in names.unsure:
+            found += _dependency_problems(index, tasks[index], names)
         found += _circles(tasks, names)
         if may_refer:
             found += explain_references(tasks, inputs)
@@ -54,70 +55,76 @@ def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer
 
 
 class _Names:
-    """The task ids of a document, and which of them are isolated."""
+    """The task ids of a document, and where there may be something to say: the quick look at a large file."""
 
     def __init__(self, tasks: list[Any]) -> None:
         self.first: dict[str, int] = {}
-        self.done: set[str] = set()  # no circle goes through these
+        self.doubtful: set[int] = set()  # tasks with something to say about their fields
+        self.unsure: list[int] = []  # tasks that may have something to say about their dependencies
+        done: set[str] = set()
         late: list[tuple[str, list[str]]] = []
         roots: list[str] = []
         depending: list[list[str]] = []
         for index, task in enumerate(tasks):
             if not isinstance(task, dict):
                 continue
-            task_id, dependencies = _id_of(task), _dependencies_of(task)
-            if dependencies:
-                itself = task_id in dependencies
-                depending.append([name for name in dependencies if name != task_id] if itself else dependencies)
-            elif task_id is not None and task.get("dependencies") in (None, []):
+            task_id, dependencies = _id_of(task), task.get("dependencies")
+            if task_id is not None and not dependencies and dependencies in (None, []):
                 roots.append(task_id)
-            if task_id is None or self.first.setdefault(task_id, index) != index:
+            if task_id is None or self.first.setdefault(task_id, index) != index or not _is_plain(task):
+                self.doubtful.add(index)
+            elif not dependencies or (type(dependencies) is list and _are_in(done, dependencies)):
+                done.add(task_id)  # never an empty name: to depend on that is wrong
+                depending.append(dependencies or [])
                 continue
-            if not dependencies or self.done.issuperset(dependencies):
-                self.done.add(task_id)
-            else:
-                late.append((task_id, dependencies))
-        add_late(self.done, late)
+            self.unsure.append(index)
+            names = _dependencies_of(task)
+            depending.append([name for name in names if name != task_id] if task_id in names else names)
+            if task_id is not None and self.first[task_id] == index:
+                late.append((task_id, names))
+        add_late(done, late)
+        self.waiting = [task for task in late if task[0] not in done]  # every circle goes through these only
         self.isolated = set(roots) if len(tasks) > 1 else set()
         self.isolated.difference_update(*depending)
-        self._known = {name for name in self.first if name and not name.isspace()}
-        self._spelling: Spelling | None = None
-
-    def is_plain(self, index: int, task: dict[str, Any]) -> bool:
-        """Whether there is nothing to say about this task: the quick look at most of a large file."""
-        task_id, description, dependencies = task.get("id"), task.get("description"), task.get("dependencies")
-        timeout, retries = task.get("timeout_seconds"), task.get("retry_count")
-        return bool(
-            type(task_id) is str
-            and type(description) is str
-            and task_id in self._known
-            and self.first[task_id] == index
-            and description
-            and not description.isspace()
-            and (timeout is None or (type(timeout) is int and 0 < timeout <= MANY_SECONDS))
-            and (retries is None or (type(retries) is int and retries <= MANY_RETRIES))
-            and task.get("parameters") != {}
-            and _TASK_FIELDS.has_all(task)
-            and (
-                self.are_sound(dependencies, task_id)
-                if dependencies and type(dependencies) is list
-                else dependencies in (None, []) and task_id not in self.isolated
-            )
-        )
+        self.doubtful.update(map(self.first.__getitem__, self.isolated))
 
     def are_sound(self, dependencies: list[Any], task_id: str | None) -> bool:
         """Whether there is nothing to say about these dependencies."""
-        try:
-            distinct = set(dependencies)
-        except TypeError:  # a dependency that is no string
-            return False
-        return len(distinct) == len(dependencies) and task_id not in distinct and self._known.issuperset(distinct)
+        return _are_in(self._known, dependencies) and task_id not in dependencies
 
-    @property
+    @cached_property
+    def _known(self) -> set[str]:
+        return {name for name in self.first if name and not name.isspace()}
+
+    @cached_property
     def spelling(self) -> Spelling:
-        if self._spelling is None:
-            self._spelling = Spelling([name for name in self.first if name in self._known])
-        return self._spelling
+        return Spelling([name for name in self.first if name in self._known])
+
+
+def _is_plain(task: dict[str, Any]) -> bool:
+    """Whether there is nothing to say about the fields of a task, whatever other tasks there are."""
+    task_id, description = task.get("id"), task.get("description")
+    timeout, retries = task.get("timeout_seconds"), task.get("retry_count")
+    return bool(
+        type(task_id) is str
+        and type(description) is str
+        and task_id
+        and description
+        and not task_id.isspace()
+        and not description.isspace()
+        and (timeout is None or (type(timeout) is int and 0 < timeout <= MANY_SECONDS))
+        and (retries is None or (type(retries) is int and retries <= MANY_RETRIES))
+        and task.get("parameters") != {}
+        and _TASK_FIELDS.has_all(task)
+    )
+
+
+def _are_in(names: set[str], dependencies: list[Any]) -> bool:
+    """Whether these are some of the names, none of them twice."""
+    try:
+        return names.issuperset(dependencies) and len(set(dependencies)) == len(dependencies)
+    except TypeError:  # a dependency that is no string
+        return False
 
 
 def _is_empty(value: Any) -> bool:
@@ -243,10 +250,8 @@ def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Ite
 
 
 def _circles(tasks: list[Any], names: _Names) -> Iterator[Found]:
-    places = [index for task_id, index in names.first.items() if task_id not in names.done]
-    graph = TaskGraph.from_names(
-        [tasks[index]["id"] for index in places], [_dependencies_of(tasks[index]) for index in places]
-    )
+    graph = TaskGraph.from_names([name for name, _ in names.waiting], [row for _, row in names.waiting])
+    places = [names.first[name] for name in graph.ids]
     for circle in graph.cycles():
         first = graph.ids[circle[0]]
         shown = [quoted(graph.ids[index])[1:-1] for index in circle[:_LONGEST_CIRCLE_SHOWN]]
