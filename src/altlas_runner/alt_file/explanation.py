@@ -30,13 +30,15 @@ _FILE_FIELDS = Spelling(AltFile.model_fields)
 _TASK_FIELDS = Spelling(Task.model_fields)
 
 
-def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer: bool = True) -> list[Found]:
+def explain(
+    document: Any, inputs: Mapping[str, Any] | None = None, *, wrong_references: list[Found] | None = None
+) -> list[Found]:
     """Every error and warning about the meaning of a document, in no order.
 
     Args:
         document: plain JSON values.
         inputs: the values for its references to inputs; None when they are not known yet, and not looked at.
-        may_refer: False when it is known that no text holds a reference.
+        wrong_references: what is wrong with its references, when that is known already.
     """
     if not isinstance(document, dict):
         return []
@@ -49,8 +51,7 @@ def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer
         for index in names.unsure:
             found += _dependency_problems(index, tasks[index], names)
         found += _circles(tasks, names)
-        if may_refer:
-            found += explain_references(tasks, inputs)
+        found += explain_references(tasks, inputs) if wrong_references is None else wrong_references
     return found
 
 
