@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from altlas_runner.alt_file.circles import circles
 from altlas_runner.alt_file.diagnostics import Found, Path, Related, found_at, json_pointer, quoted
-from altlas_runner.alt_file.graph import TaskGraph, add_late
+from altlas_runner.alt_file.graph import add_late
 from altlas_runner.alt_file.models import AltFile, Task
 from altlas_runner.alt_file.reference_checks import explain_references
 from altlas_runner.alt_file.spelling import Spelling
@@ -61,11 +62,12 @@ class _Names:
     def __init__(self, tasks: list[Any]) -> None:
         self.first: dict[str, int] = {}
         self.doubtful: set[int] = set()  # tasks with something to say about their fields
-        self.unsure: list[int] = []  # tasks that may have something to say about their dependencies
+        self.unsure: list[int] = []  # tasks with something to say about their dependencies
         done: set[str] = set()
-        late: list[tuple[str, list[str]]] = []
+        can_run: set[int] = set()  # the same tasks, by index
         roots: list[str] = []
         depending: list[list[str]] = []
+        again: list[int] = []
         for index, task in enumerate(tasks):
             if not isinstance(task, dict):
                 continue
@@ -74,32 +76,48 @@ class _Names:
                 roots.append(task_id)
             if task_id is None or self.first.setdefault(task_id, index) != index or not _is_plain(task):
                 self.doubtful.add(index)
-            elif not dependencies or (type(dependencies) is list and _are_in(done, dependencies)):
+            elif not dependencies or _are_in(done, dependencies):
                 done.add(task_id)  # never an empty name: to depend on that is wrong
+                can_run.add(index)
                 depending.append(dependencies or [])
                 continue
-            self.unsure.append(index)
-            names = _dependencies_of(task)
-            depending.append([name for name in names if name != task_id] if task_id in names else names)
+            again.append(index)
+        late: dict[int, list[int]] = {}
+        for index in again:
+            task_id, names = _id_of(tasks[index]), tasks[index].get("dependencies")
+            row = self._sound_row(index, names)
+            if row is None:
+                self.unsure.append(index)
+                names = _dependencies_of(tasks[index])
+                row = [self.first.get(name, -1) for name in names]
+                names = [name for name in names if name != task_id]
+            depending.append(names)
             if task_id is not None and self.first[task_id] == index:
-                late.append((task_id, names))
-        add_late(done, late)
-        self.waiting = [task for task in late if task[0] not in done]  # every circle goes through these only
+                late[index] = row
+        add_late(can_run, late.items())
+        self.waiting = {index: row for index, row in late.items() if index not in can_run}  # all circles are here
         self.isolated = set(roots) if len(tasks) > 1 else set()
         self.isolated.difference_update(*depending)
         self.doubtful.update(map(self.first.__getitem__, self.isolated))
 
-    def are_sound(self, dependencies: list[Any], task_id: str | None) -> bool:
-        """Whether there is nothing to say about these dependencies."""
-        return _are_in(self._known, dependencies) and task_id not in dependencies
+    def _sound_row(self, index: int, dependencies: Any) -> list[int] | None:
+        """The indices of these dependencies of a task; None when there may be something to say about them."""
+        if type(dependencies) is not list:
+            return None
+        try:
+            row = list(map(self.first.__getitem__, dependencies))
+        except (KeyError, TypeError):  # no such task, or no string
+            return None
+        is_sound = index not in row and (len(row) < 2 or len(set(row)) == len(row)) and self._nameless.isdisjoint(row)
+        return row if is_sound else None
 
     @cached_property
-    def _known(self) -> set[str]:
-        return {name for name in self.first if name and not name.isspace()}
+    def _nameless(self) -> set[int]:
+        return {index for name, index in self.first.items() if not name or name.isspace()}
 
     @cached_property
     def spelling(self) -> Spelling:
-        return Spelling([name for name in self.first if name in self._known])
+        return Spelling([name for name in self.first if name and not name.isspace()])
 
 
 def _is_plain(task: dict[str, Any]) -> bool:
@@ -120,10 +138,14 @@ def _is_plain(task: dict[str, Any]) -> bool:
     )
 
 
-def _are_in(names: set[str], dependencies: list[Any]) -> bool:
-    """Whether these are some of the names, none of them twice."""
+def _are_in(names: set[str], dependencies: Any) -> bool:
+    """Whether this is an array of some of the names, none of them twice."""
     try:
-        return names.issuperset(dependencies) and len(set(dependencies)) == len(dependencies)
+        return (
+            type(dependencies) is list
+            and names.issuperset(dependencies)
+            and len(set(dependencies)) == len(dependencies)
+        )
     except TypeError:  # a dependency that is no string
         return False
 
@@ -223,8 +245,6 @@ def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Ite
     if not isinstance(dependencies, list):
         return
     task_id = _id_of(task)
-    if names.are_sound(dependencies, task_id):
-        return
     seen: set[str] = set()
     for place, name in enumerate(dependencies):
         at: Path = ("tasks", index, "dependencies", place)
@@ -251,21 +271,18 @@ def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Ite
 
 
 def _circles(tasks: list[Any], names: _Names) -> Iterator[Found]:
-    graph = TaskGraph.from_names([name for name, _ in names.waiting], [row for _, row in names.waiting])
-    places = [names.first[name] for name in graph.ids]
-    for circle in graph.cycles():
-        first = graph.ids[circle[0]]
-        shown = [quoted(graph.ids[index])[1:-1] for index in circle[:_LONGEST_CIRCLE_SHOWN]]
+    for circle in circles(names.waiting):
+        ids = [tasks[index]["id"] for index in circle]
+        shown = [quoted(task_id)[1:-1] for task_id in ids[:_LONGEST_CIRCLE_SHOWN]]
         if len(circle) > _LONGEST_CIRCLE_SHOWN:
             shown.append(f"({len(circle) - _LONGEST_CIRCLE_SHOWN:,} more)")
         message = "circular dependency: " + " → ".join([*shown, shown[0]])
         edges: list[Path] = []
-        for task, dependency in zip(circle[: _MOST_EDGES_SHOWN + 1], circle[1:] + circle[:1], strict=False):
-            place = tasks[places[task]]["dependencies"].index(graph.ids[dependency])
-            edges.append(("tasks", places[task], "dependencies", place))
+        for index, dependency in zip(circle[: _MOST_EDGES_SHOWN + 1], ids[1:] + ids[:1], strict=False):
+            edges.append(("tasks", index, "dependencies", tasks[index]["dependencies"].index(dependency)))
         related = tuple(
-            Related(json_pointer(edge), f"{quoted(graph.ids[task])} depends on this")
-            for edge, task in zip(edges[1:], circle[1:], strict=False)
+            Related(json_pointer(edge), f"{quoted(task_id)} depends on this")
+            for edge, task_id in zip(edges[1:], ids[1:], strict=False)
         )
         help_text = "take out one of these dependencies"
-        yield found_at(edges[0], "ALT023", message, task_id=first, help=help_text, related=related)
+        yield found_at(edges[0], "ALT023", message, task_id=ids[0], help=help_text, related=related)
