@@ -61,8 +61,8 @@ class _Names:
 
     def __init__(self, tasks: list[Any]) -> None:
         self.first: dict[str, int] = {}
-        self.doubtful: set[int] = set()  # tasks with something to say about their fields
-        self.unsure: list[int] = []  # tasks with something to say about their dependencies
+        self.doubtful: set[int] = set()  # tasks that may have something to say about their fields
+        self.unsure: list[int] = []  # … about their dependencies
         done: set[str] = set()
         can_run: set[int] = set()  # the same tasks, by index
         roots: list[str] = []
@@ -85,7 +85,7 @@ class _Names:
         late: dict[int, list[int]] = {}
         for index in again:
             task_id, names = _id_of(tasks[index]), tasks[index].get("dependencies")
-            row = self._sound_row(index, names)
+            row = self._sound_row(task_id, names)
             if row is None:
                 self.unsure.append(index)
                 names = _dependencies_of(tasks[index])
@@ -100,7 +100,7 @@ class _Names:
         self.isolated.difference_update(*depending)
         self.doubtful.update(map(self.first.__getitem__, self.isolated))
 
-    def _sound_row(self, index: int, dependencies: Any) -> list[int] | None:
+    def _sound_row(self, task_id: str | None, dependencies: Any) -> list[int] | None:
         """The indices of these dependencies of a task; None when there may be something to say about them."""
         if type(dependencies) is not list:
             return None
@@ -108,7 +108,8 @@ class _Names:
             row = list(map(self.first.__getitem__, dependencies))
         except (KeyError, TypeError):  # no such task, or no string
             return None
-        is_sound = index not in row and (len(row) < 2 or len(set(row)) == len(row)) and self._nameless.isdisjoint(row)
+        itself = None if task_id is None else self.first[task_id]
+        is_sound = itself not in row and (len(row) < 2 or len(set(row)) == len(row)) and self._nameless.isdisjoint(row)
         return row if is_sound else None
 
     @cached_property

@@ -234,8 +234,12 @@ class AltParser:
         else:
             if isinstance(read, ValidationError):
                 found += explain_wrong_types(read, document)
-            known = look.wrong_references if look is not None else None if may_hold_references(content) else []
-            found += explain(document, inputs, wrong_references=known)
+            wrong: list[Found] | None = None
+            if look is not None:
+                wrong = look.wrong_references
+            elif not may_hold_references(content):
+                wrong = []
+            found += explain(document, inputs, wrong_references=wrong)
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found
