@@ -46,7 +46,7 @@ def small_run() -> LastFile:
         for task, tag in zip(file.tasks, ["in", "work", "work", "out", "out"], strict=True)
     ]
     attempts = [
-        Attempt(1, at(1), at(2), TaskStatus.FAILED, "AI_CONNECT", "refused"),
+        Attempt(1, at(1), at(2), TaskStatus.FAILED, "AI_CONNECT", "refused", usage=Usage(2, 0)),
         Attempt(2, at(4), at(5), TaskStatus.COMPLETED, wait_before_ms=2000),
     ]
     results[2] = completed(
@@ -102,6 +102,7 @@ def test_an_address_opens_a_task_with_everything_about_it(browser: Browser, tmp_
     browser.until("location.hash === '#task=right'")
     browser.until(f"({DRAWER}).includes('cost 0.5')")
     assert "2.0 s" in browser.run(DRAWER)
+    assert "2 tokens in, 0 out · unpriced" in browser.run("document.querySelector('.attempts').textContent")
     assert browser.run("[...CSS.highlights.keys()].filter((key) => CSS.highlights.get(key).size > 0).length") == 4
     browser.press(ESCAPE)
     assert browser.run("document.querySelector('dialog[open]')") is None

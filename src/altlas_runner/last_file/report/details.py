@@ -16,7 +16,7 @@ from altlas_runner.statuses import TaskStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
 
-    from altlas_runner.results import Artifact, TaskResult
+    from altlas_runner.results import Artifact, TaskResult, Usage
 
 __all__ = ["CHUNK", "FULL", "detail_chunks", "detail_of", "notable_tasks"]
 
@@ -108,6 +108,9 @@ def detail_of(record: RunRecord, task: int, limit: int) -> dict[str, Any]:
         if result.status in (TaskStatus.FAILED, TaskStatus.TIMEOUT):
             detail["command"] = command_to_look(record, task)
         _add_result(detail, result, f"/task_results/{record.positions[task]}", limit)
+        usages = record.usages(task)
+        if len(usages) > 1 and any(usages):
+            detail["usages"] = [usage and _usage(usage) for usage in usages]
         if record.starts[task] != NEVER:
             detail["waited"] = record.starts[task] - record.ready[task]
     return detail
@@ -126,11 +129,15 @@ def _add_result(detail: dict[str, Any], result: TaskResult, place: str, limit: i
             for a in result.attempts
         ]
     if result.usage is not None:
-        detail["usage"] = [result.usage.input_tokens, result.usage.output_tokens, result.usage.cost]
+        detail["usage"] = _usage(result.usage)
     if result.artifacts:
         detail["artifacts"] = [_artifact(artifact) for artifact in result.artifacts[:_LISTED]]
     if result.metadata:
         detail["metadata"] = excerpt_of(result.metadata, limit, f"{place}/metadata")
+
+
+def _usage(usage: Usage) -> list[Any]:
+    return [usage.input_tokens, usage.output_tokens, usage.cost]
 
 
 def _output(output: Any, place: str, limit: int) -> dict[str, Any]:

@@ -14,9 +14,18 @@ from altlas_runner.last_file.report.critical_path import critical_path_of
 from altlas_runner.last_file.report.details import FULL, detail_of, notable_tasks
 from altlas_runner.last_file.report.excerpts import Excerpt, excerpt_of
 from altlas_runner.last_file.report.failure_groups import FailureGroup, failure_groups
-from altlas_runner.last_file.report.formats import format_cost, format_duration, format_size, format_time
-from altlas_runner.last_file.report.headline import Share, Tile, path_in_words, shares_of, tiles_of, verdict_of
-from altlas_runner.last_file.report.measures import PERCENTILES, Spending, spending_of, spreads_of, time_in_vain
+from altlas_runner.last_file.report.formats import format_duration, format_size, format_time
+from altlas_runner.last_file.report.headline import (
+    Share,
+    Tile,
+    path_in_words,
+    price_in_words,
+    shares_of,
+    tiles_of,
+    vain_in_words,
+    verdict_of,
+)
+from altlas_runner.last_file.report.measures import PERCENTILES, Spending, in_vain, spending_of, spreads_of
 from altlas_runner.last_file.report.provenance import provenance_of, warnings_of
 from altlas_runner.last_file.report.run_record import ID_LENGTH, RunRecord
 from altlas_runner.last_file.visible_text import shortened
@@ -114,6 +123,7 @@ class ReportView:
     svg: str | None
     graph_note: str
     spending: list[list[str]]
+    spending_words: str
     spending_notes: list[list[str]]
     artifacts: list[ArtifactRow]
     more_artifacts: int
@@ -131,7 +141,7 @@ def view_of(record: RunRecord) -> ReportView:
     path = critical_path_of(record.graph, record.order, [record.duration(task) for task in range(len(record))])
     groups, group_of = failure_groups(record)
     spent, by_model, extra = spending_of(record)
-    in_vain = time_in_vain(record)
+    vain = in_vain(record)
     svg, graph_note, box_of = _graph(record, path)
     artifacts = [(t, a) for t, r in enumerate(record.results) if r is not None for a in r.artifacts or ()]
     sections = _sections(record)
@@ -145,7 +155,7 @@ def view_of(record: RunRecord) -> ReportView:
         started=format_time(last_file.execution_started),
         duration=format_duration(record.total_ms),
         shares=shares_of(record),
-        tiles=tiles_of(record, path, spent, in_vain),
+        tiles=tiles_of(record, path, spent, vain),
         next_command=command_to_continue(record),
         warnings=warnings_of(last_file),
         groups=[_group(record, number, group) for number, group in enumerate(groups[:_GROUPS])],
@@ -161,9 +171,10 @@ def view_of(record: RunRecord) -> ReportView:
         svg=svg,
         graph_note=graph_note,
         spending=[_spending_row(row) for row in (by_model if len(by_model) == 1 else [*by_model, spent])]
-        if spent.tasks
+        if spent.count
         else [],
-        spending_notes=[_spending_row(row) for row in extra],
+        spending_words=vain_in_words(vain),
+        spending_notes=[_spending_row(row) for row in ([vain.spent] if vain.spent.count else []) + extra],
         artifacts=[_artifact(record, task, artifact) for task, artifact in artifacts[:_ARTIFACTS]],
         more_artifacts=max(0, len(artifacts) - _ARTIFACTS),
         sections=sections,
@@ -231,10 +242,7 @@ def _graph(record: RunRecord, path: CriticalPath) -> tuple[str | None, str, list
 
 
 def _spending_row(row: Spending) -> list[str]:
-    cost = format_cost(row.cost) if row.is_priced else "unpriced"
-    if row.is_priced and row.unpriced:
-        cost += f" and {row.unpriced:,} unpriced"
-    return [row.name, f"{row.tasks:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}", cost]
+    return [row.name, f"{row.count:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}", price_in_words(row)]
 
 
 def _artifact(record: RunRecord, task: int, artifact: Any) -> ArtifactRow:

@@ -83,8 +83,7 @@ class Drawer {
       detail.waited > 0 && `waited ${formatDuration(detail.waited)} for a slot`,
       tasks.tryCount(task) > 1 && `${formatCount(tasks.tryCount(task))} attempts`,
       ran && (tasks.onPath.has(task) ? "on the critical path" : tasks.slack[task] > 0 && `slack ${formatDuration(tasks.slack[task])}`),
-      detail.usage && `${formatCount(detail.usage[0])} tokens in, ${formatCount(detail.usage[1])} out`,
-      detail.usage && (detail.usage[2] === null ? "unpriced" : `cost ${formatCost(detail.usage[2])}`),
+      detail.usage && usageInWords(detail.usage),
     ].filter(Boolean).join(" · ");
   }
 
@@ -111,7 +110,8 @@ class Drawer {
       const [start, end, status] = tries[i] ?? [0, 0, "failed"];
       return el("li", null,
         el("p", null, el("b", null, `${i + 1}`), " ", pill(status), ` ${formatDuration(end - start)} from +${formatDuration(start)}`,
-          wait > 0 && el("span", { class: "wait" }, ` after waiting ${formatDuration(wait)}`)),
+          wait > 0 && el("span", { class: "wait" }, ` after waiting ${formatDuration(wait)}`),
+          detail.usages && el("span", { class: "used" }, ` · ${detail.usages[i] ? usageInWords(detail.usages[i]) : "usage not said"}`)),
         (code || error) && el("p", { class: "reason", dir: "auto" }, code && el("code", null, visible(code)), " ", visible(error)));
     });
     return [el("h3", null, "Attempts"), barOf(this.tasks, task), el("ol", { class: "attempts" }, ...rows)];
@@ -140,6 +140,10 @@ class Drawer {
       tags.length && el("dl", { class: "pairs" }, this.pair("Tags", ...tags))];
   }
 }
+
+/** Tokens and cost; an unknown price says so. */
+const usageInWords = ([sent, received, cost]) =>
+  `${formatCount(sent)} tokens in, ${formatCount(received)} out · ${cost === null ? "unpriced" : `cost ${formatCost(cost)}`}`;
 
 /** The address of a file inside the bundle, or an empty text for a path that leads elsewhere. */
 const artifactAddress = (path) => {
