@@ -6,8 +6,10 @@ import re
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
+from altlas_runner.last_file.artifacts.previews import Preview, read_preview
 from altlas_runner.last_file.report.commands import command_to_look
 from altlas_runner.last_file.report.excerpts import Excerpt, excerpt_of
+from altlas_runner.last_file.report.formats import format_size
 from altlas_runner.last_file.report.packing import packed
 from altlas_runner.last_file.report.run_record import ID_LENGTH, NEVER, RunRecord
 from altlas_runner.last_file.visible_text import shortened
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from altlas_runner.results import Artifact, TaskResult, Usage
 
-__all__ = ["CHUNK", "FULL", "detail_chunks", "detail_of", "notable_tasks"]
+__all__ = ["CHUNK", "FULL", "detail_chunks", "detail_of", "notable_tasks", "preview_excerpt"]
 
 CHUNK = 500
 """Tasks in one chunk."""
@@ -131,7 +133,7 @@ def _add_result(detail: dict[str, Any], result: TaskResult, place: str, limit: i
     if result.usage is not None:
         detail["usage"] = _usage(result.usage)
     if result.artifacts:
-        detail["artifacts"] = [_artifact(artifact) for artifact in result.artifacts[:_LISTED]]
+        detail["artifacts"] = [_artifact(artifact, limit) for artifact in result.artifacts[:_LISTED]]
     if result.metadata:
         detail["metadata"] = excerpt_of(result.metadata, limit, f"{place}/metadata")
 
@@ -189,8 +191,8 @@ def _offered_image(offer: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _artifact(artifact: Artifact) -> list[Any]:
-    return [
+def _artifact(artifact: Artifact, limit: int) -> list[Any]:
+    facts = [
         _cut(artifact.path, 4 * ID_LENGTH),
         artifact.artifact_type,
         _cut(artifact.mime_type, ID_LENGTH),
@@ -198,6 +200,21 @@ def _artifact(artifact: Artifact) -> list[Any]:
         _cut(artifact.sha256, 64),
         _cut(artifact.description or "", ID_LENGTH),
     ]
+    preview = read_preview(artifact)
+    if preview is None:
+        return facts
+    if preview.picture:
+        return [*facts, {"picture": preview.picture} if limit >= FULL else {"note": "Its preview is left out here."}]
+    return [*facts, preview_excerpt(preview, artifact, limit)]
+
+
+def preview_excerpt(preview: Preview, artifact: Artifact, limit: int) -> Excerpt:
+    """The text of a preview, and what of the artifact it is."""
+    text = preview.text[:limit]
+    found: Excerpt = {"text": text, "json": True} if preview.is_json else {"text": text}
+    if preview.is_shortened or len(text) < len(preview.text):
+        found["note"] = f"The first {len(text):,} characters of {format_size(artifact.size_bytes)}."
+    return found
 
 
 def _cut(text: str, limit: int) -> str:
