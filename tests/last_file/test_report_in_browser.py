@@ -13,7 +13,7 @@ import pytest
 from selenium.webdriver import ActionChains
 
 from altlas_runner.last_file import LastFile, render_report
-from altlas_runner.results import Attempt, Usage
+from altlas_runner.results import Artifact, Attempt, Usage
 from altlas_runner.statuses import TaskStatus
 from tests.browser import Browser
 from tests.last_file.fabricate import alt_file, at, broken_diamond, completed, ended, failed, gathered
@@ -230,7 +230,21 @@ def test_axe_finds_nothing_serious(browser: Browser, tmp_path: Path, dark: bool)
     axe = files_of_package("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     for width, address in ((1440, ""), (1440, "task=left"), (390, "")):
         browser.look(width, dark=dark)
-        opened(browser, small_run(), tmp_path, address)
+        run = small_run()
+        run.task_results[1].artifacts = [
+            Artifact(
+                "left/a.txt",
+                "text",
+                "text/plain",
+                9000,
+                "0" * 64,
+                "artifacts/left/a.txt",
+                "d",
+                {"preview": {"text": "tea"}},
+            )
+        ]
+        opened(browser, run, tmp_path, address)
+        browser.run("(() => { document.querySelector('.preview').open = true; })()")
         if address:
             browser.until("document.querySelector('dialog[open]')")
         browser.command("Runtime.evaluate", expression=axe)
