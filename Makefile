@@ -45,10 +45,11 @@ clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-bench .venv-mock build dist output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-system: ## install graphviz and chromium where it may (the picture of a graph needs dot, tests of the report a browser)
-	@command -v dot >/dev/null 2>&1 || sh scripts/install_system.sh graphviz || echo "going on without dot: no .png graphs"
-	@{ command -v chromium && command -v chromedriver; } >/dev/null 2>&1 || sh scripts/install_system.sh chromium chromium-driver \
-		|| echo "going on without chromium: the report is not tested in a browser"
+system: venv ## install graphviz, chromium, a C compiler and what tests it where it may
+	@sh scripts/install_missing.sh $(BIN)/python
+
+ffi: venv system ## build the C library for this environment: build/c_library
+	@$(BIN)/python -m altlas_runner.ffi --build
 
 model: $(VENV)/.model ## install a small real model (SmolLM2 135M, 98 MB) for --protocol local
 

@@ -56,13 +56,22 @@ def _late_error_rows() -> list[Row]:
     count = 107_000
     document = documents("layered", count)
     content = json.dumps(document).encode()
-    document["tasks"][-1]["dependencies"] = ["task_unknown"]
-    subjects: dict[str, Callable[[], Any]] = {
-        "no error": partial(AltParser().parse_from_string, content),
-        "syntax error": partial(_rendered, content[:-3]),
-        "unknown dependency": partial(_rendered, json.dumps(document).encode()),
+    mistakes: dict[str, dict[str, Any]] = {
+        "unknown dependency": {"dependencies": ["task_unknown"]},
+        "wrong type": {"timeout_seconds": "soon"},
+        "number out of range": {"parameters": {"temperature": float("inf")}},
+        "unknown reference": {"parameters": {"prompt": "Sum up ${{ tasks.task_unknown.output }}"}},
     }
-    bounds = {"syntax error": 3.0, "unknown dependency": 3.0}
+    tasks = document["tasks"]
+    texts = {"syntax error": content[:-3]}
+    for name, fields in mistakes.items():
+        texts[name] = json.dumps({**document, "tasks": [*tasks[:-1], {**tasks[-1], **fields}]}).encode()
+    texts["number out of range"] = texts["number out of range"].replace(b"Infinity", b"1e400")
+    first = {**tasks[0], "dependencies": [tasks[-1]["id"]]}
+    texts["circle"] = json.dumps({**document, "tasks": [first, *tasks[1:]]}).encode()
+    subjects: dict[str, Callable[[], Any]] = {"no error": partial(AltParser().parse_from_string, content)}
+    subjects.update((name, partial(_rendered, wrong)) for name, wrong in texts.items())
+    bounds = dict.fromkeys(texts, 3.0)
     return rows("error in the last task, 33 MB", cpu_seconds(subjects, 3), count, "no error", bounds)
 
 

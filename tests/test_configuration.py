@@ -56,6 +56,11 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
         ("RUNNER_GENERATE_GRAPHS", "perhaps"),
         ("RUNNER_LOG_LEVEL", "loud"),
         ("RUNNER_AI_PROTOCOL", "smoke"),
+        ("RUNNER_AI_API_KEY_COMMAND", "pass show ai"),
+        ("RUNNER_AI_FALLBACK", '{"api_key": "sk-planted'),
+        ("RUNNER_AI_EXTRA_HEADERS", "X-Api-Key: sk-planted"),
+        ("RUNNER_AI_EXTRA_QUERY", "[" * 100_000),
+        ("RUNNER_CONCURRENCY_GROUPS", "disk=1"),
     ],
 )
 def test_a_variable_that_does_not_fit_is_named(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +90,12 @@ def test_the_key_shows_in_no_text_of_the_configuration() -> None:
     service = config.ai_service()
     assert service.api_key is not None
     assert service.api_key.get_secret_value() == "sk-planted-key"
+
+
+def test_a_variable_that_holds_a_mapping_or_a_list_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNNER_AI_EXTRA_HEADERS", '{"X-Team": "blue"}')
+    monkeypatch.setenv("RUNNER_AI_API_KEY_COMMAND", '["pass", "show", "ai"]')
+    monkeypatch.setenv("RUNNER_CONCURRENCY_GROUPS", '{"disk": 1}')
+    config = RunnerConfig()
+    assert config.ai_extra_headers["X-Team"].get_secret_value() == "blue"
+    assert (config.ai_api_key_command, config.concurrency_groups) == (("pass", "show", "ai"), {"disk": 1})

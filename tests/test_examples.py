@@ -15,6 +15,7 @@ from tests.needs import need_local_model
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = sorted((ROOT / "examples" / "python").glob("*.py"))
+PROGRAMS.remove(ROOT / "examples" / "python" / "ctypes_client.py")  # tests/capi has a library for it
 ALT_FILES = sorted((ROOT / "examples" / "alt").iterdir())
 README = (ROOT / "README.md").read_text()
 

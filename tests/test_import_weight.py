@@ -14,6 +14,7 @@ HEAVY = {"aiohttp", "jinja2", "jsonschema", "graphviz", "click", "rich", "yaml",
         ("import altlas_runner", set()),
         ("from altlas_runner import AltParser, validate_alt_file, TaskManager, TaskResult, LastFile", set()),
         ("from altlas_runner import AiServiceConfig, AiServiceClient, LastFileGenerator", set()),
+        ("import altlas_runner.capi, altlas_runner.ffi", set()),
         ("from altlas_runner import Runner, RunnerConfig", {"pydantic_settings"}),
     ],
 )

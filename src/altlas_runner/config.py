@@ -5,6 +5,7 @@ Precedence: keyword > environment `RUNNER_*` > TOML file > default.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -86,7 +87,7 @@ class RunnerConfig(BaseSettings):
     """Sent as a bearer token; shown nowhere. It wins over `ai_api_key_file`, and that over `ai_api_key_command`."""
     ai_api_key_file: Path | None = None
     """A file that holds the key and nothing else."""
-    ai_api_key_command: tuple[str, ...] = ()
+    ai_api_key_command: Annotated[tuple[str, ...], NoDecode] = ()
     """A program with its arguments that prints the key, such as `["pass", "show", "ai"]`; in the environment variable a
     JSON array. It is run when a run begins, without a shell, for at most 30 s."""
     ai_timeout_seconds: float = Field(60.0, gt=0)
@@ -118,15 +119,15 @@ class RunnerConfig(BaseSettings):
     ai_fallback_models: Annotated[tuple[str, ...], NoDecode] = ()
     """Models that are asked, in order, when the first is given up for a task; in the environment variable with commas
     between them."""
-    ai_fallback: dict[str, Any] = Field(default_factory=dict, repr=False)
+    ai_fallback: Annotated[dict[str, Any], NoDecode] = Field(default_factory=dict, repr=False)
     """Another AI service to fall back on, by the fields of `AiServiceConfig`: `base_url`, `protocol`, `model`, …; in
     the environment variable a JSON object."""
     ai_fallback_api_key: SecretStr | None = None
     """The key of that service."""
-    ai_extra_headers: dict[str, SecretStr] = Field(default_factory=dict)
-    """Sent with every request to the AI service."""
-    ai_extra_query: dict[str, SecretStr] = Field(default_factory=dict)
-    """Query parameters of every request to the AI service."""
+    ai_extra_headers: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    """Sent with every request to the AI service; in the environment variable a JSON object."""
+    ai_extra_query: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    """Query parameters of every request to the AI service; in the environment variable a JSON object."""
     ai_proxy: SecretStr | None = None
     """The proxy between here and the AI service, `http://user:password@host:port`."""
     ai_ca_bundle: Path | None = None
@@ -150,7 +151,7 @@ class RunnerConfig(BaseSettings):
     schedule: Literal["file-order", "critical-path"] = "file-order"
     """Which of several ready tasks of equal priority starts first: the first in the file, or the one with the longest
     chain of tasks behind it."""
-    concurrency_groups: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    concurrency_groups: Annotated[dict[str, Annotated[int, Field(ge=1)]], NoDecode] = Field(default_factory=dict)
     """How many tasks of each named group (`parameters.concurrency_group`) may run at one time; in the environment
     variable a JSON object."""
     run_deadline_seconds: float | None = Field(None, gt=0)
@@ -191,6 +192,24 @@ class RunnerConfig(BaseSettings):
     @classmethod
     def _with_commas_between(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator(
+        "ai_api_key_command",
+        "ai_fallback",
+        "ai_extra_headers",
+        "ai_extra_query",
+        "concurrency_groups",
+        mode="before",
+    )
+    @classmethod
+    def _from_json(cls, value: Any) -> Any:
+        """What stands in an environment variable is JSON."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):  # not shown: what it holds may be secret
+            raise ValueError('must be JSON, such as {"name": 1} or ["program", "argument"]') from None
 
     @field_validator("ai_fallback")
     @classmethod

@@ -107,13 +107,14 @@ def test_secrets_show_in_no_error() -> None:
 def test_the_texts_to_redact_are_all_that_may_be_secret() -> None:
     config = AiServiceConfig(
         api_key="the-key",
-        proxy="http://user:proxy-pass@proxy:3128",
+        proxy="http://user:proxy-p%40ss@proxy:3128",
         extra_headers={"Authorization": "Basic dXNlcjpwYXNz", "X-Team": "blue"},
         extra_query={"sig": "query-secret", "api-version": "2024-10"},
     )
     assert set(config.secrets()) == {
         "the-key",
-        "proxy-pass",
+        "proxy-p%40ss",
+        "proxy-p@ss",
         "Basic dXNlcjpwYXNz",
         "dXNlcjpwYXNz",
         "query-secret",

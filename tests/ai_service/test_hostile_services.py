@@ -1,11 +1,17 @@
 """Services that break HTTP itself, or never stop: a typed error, in bounded memory, beside other tasks."""
 
 import asyncio
+import contextlib
 import gzip
+import time
+from collections.abc import Callable
 
 import pytest
 
 from altlas_runner.ai_service import AiServiceClient, AiServiceConfig
+from altlas_runner.ai_service.body import parse_json
+from altlas_runner.ai_service.failures import service_message
+from altlas_runner.ai_service.response_schema import ResponseSchema
 from altlas_runner.alt_file import Task
 from altlas_runner.execution import Outcome
 from tests.ai_service.fault_server import (
@@ -161,3 +167,28 @@ def test_a_refusal_before_the_request_was_taken_is_heard() -> None:
 
     outcome = asyncio.run(main())
     assert (outcome.error_code, outcome.error) == ("AI_HTTP_413", "the service answered 413: too big")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: service_message(b"<title>" * 9_000, "text/html"),
+        lambda: service_message(b"<title" * 10_000, "text/html"),
+        lambda: service_message(b"<title>" + b" " * 60_000, "text/html"),
+        lambda: parse_json(b'"' + (b"1" * 299 + b" ") * 7_000 + b'"'),
+        lambda: ResponseSchema({}).checked(_said("```\n" + " " * 200_000), in_text=True).send(None),
+        lambda: ResponseSchema({}).checked(_said("```" * 100_000 + "\n"), in_text=True).send(None),
+    ],
+    ids=["titles", "tags", "title", "digits", "fence", "fences"],
+)
+def test_no_text_keeps_whoever_reads_it_busy(read: Callable[[], object]) -> None:
+    """Reading happens between the turns of other tasks, so it takes time in proportion to the length."""
+    ResponseSchema({})  # loads its library
+    start = time.process_time()
+    with contextlib.suppress(StopIteration):
+        read()
+    assert time.process_time() - start < 0.2
+
+
+def _said(text: str) -> Outcome:
+    return Outcome.completed({"text": text, "model": None, "finish_reason": "stop"})

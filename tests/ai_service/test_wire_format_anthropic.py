@@ -132,6 +132,7 @@ def test_a_response_format_is_told_in_words(response_format: Any, words: str) ->
         (message(stop_reason=None), "no finish_reason"),
         (message(stop_reason=5), "wrong type"),
         (message(stop_reason="refusal"), "held the answer back"),
+        (message({"type": "text", "text": "half"}, stop_reason="pause_turn"), "broke off (finish_reason pause_turn)"),
     ],
 )
 def test_an_answer_of_the_wrong_shape_is_a_bad_response(answer: Any, says: str) -> None:

@@ -69,8 +69,9 @@ def test_settings_among_the_parameters_shape_the_request_and_are_not_shown_to_th
         "tools": [{"type": "function", "function": {"name": "look_up"}}],
         "tool_choice": "auto",
     }
-    _, request = ask(completion(), parameters)
+    _, request = ask(completion(), {**parameters, "concurrency_group": "gpu"})
     assert {name: request.json[name] for name in parameters} == parameters
+    assert "concurrency_group" not in request.json
     assert request.json["messages"][1]["content"] == "Greet"
 
 
@@ -114,6 +115,8 @@ def test_tool_calls_come_through_intact() -> None:
         (completion(" \n", "length"), "empty (finish_reason length)"),
         (completion(None), "empty"),
         (completion("x", "content_filter"), "held the answer back"),
+        (completion("half an ans", "error"), "broke off (finish_reason error)"),
+        (completion("half an ans", "abort"), "broke off (finish_reason abort)"),
         (completion(None, refusal="I will not"), "refused: I will not"),
     ],
 )

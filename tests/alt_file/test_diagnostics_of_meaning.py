@@ -40,6 +40,7 @@ PAIR = (task("a"), task("b", "a"))
         (document(*PAIR, metadata={}), [("ALT108", "/metadata")]),
         (document(task("a"), task("b", "a", "a")), [("ALT109", "/tasks/1/dependencies/1")]),
         (document(task("a"), task("b", "a", "b")), [("ALT022", "/tasks/1/dependencies/1")]),
+        (document(*PAIR, task("a", "a")), [("ALT011", "/tasks/2/id"), ("ALT022", "/tasks/2/dependencies/0")]),
         (document(task("a"), task("b", "a", "")), [("ALT020", "/tasks/1/dependencies/1")]),
         (document(*PAIR, **{"a/b~": 1}), [("ALT110", "/a~1b~0")]),
         (document(task("a", x=None)), [("ALT110", "/tasks/0/x")]),

@@ -90,6 +90,16 @@ def test_numbers_that_json_cannot_say_are_refused_with_their_path(number: str) -
     assert diagnostic.path == "/tasks/0/parameters/x" + ("/1/y" if "[" in number else "")
 
 
+def test_each_such_number_in_a_large_file_is_found() -> None:
+    tasks = [task(f"t{i}") for i in range(2_500)]
+    for index in (0, 999, 1_000, 2_499):
+        tasks[index]["parameters"] = {"x": [1.5, float("inf")]}
+    metadata = {f"k{i}": 0.5 for i in range(1_001)} | {"last": float("nan")}
+    diagnostics = AltParser().validate(json.dumps({**document(*tasks), "metadata": metadata}))
+    paths = {diagnostic.path for diagnostic in diagnostics if diagnostic.code == "ALT302"}
+    assert paths == {"/metadata/last"} | {f"/tasks/{i}/parameters/x/1" for i in (0, 999, 1_000, 2_499)}
+
+
 @pytest.mark.parametrize("value", ['"NaN"', '"1e400"', "1e308", "0.1e-400", "9" * 310, '"550e8400-e29b-41d4"'])
 def test_what_only_looks_like_such_a_number_is_read(value: str) -> None:
     parsed = AltParser().parse_from_string(around(value))

@@ -61,6 +61,14 @@ def test_a_part_of_a_file_runs_and_succeeds_by_itself(tmp_path: Path, options: l
     assert run(tmp_path, *options)[:2] == (0, ends)
 
 
+def test_a_group_is_added_to_settings_that_only_make_sense_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNNER_MAX_COST", "1")
+    (tmp_path / "prices.toml").write_text('"*" = { input = 1, output = 1 }')
+    assert run(tmp_path, "--only", "first", "--prices", "prices.toml", "--group", "disk=1")[0] == 0
+
+
 def test_the_deadline_of_a_run_gives_exit_code_5_and_a_bundle(tmp_path: Path) -> None:
     """Long enough for the quick tasks on a busy machine, and far less than the slow one takes."""
     code, ends, _ = run(tmp_path, "--from", "first", "--deadline", "8")

@@ -191,8 +191,8 @@ FAULTS = [
     ),
     Fault(
         "an attempt that has not begun cannot be stopped",
-        "            if task in stopping:\n                signal",
-        "            if False:\n                signal",
+        "            if task in stopping:\n                if self",
+        "            if False:\n                if self",
     ),
     Fault(
         "idle workers stay after the run",

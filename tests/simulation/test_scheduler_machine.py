@@ -227,7 +227,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             case TaskFinished():
                 task = int(event.task_id[1:])
                 assert task not in self.finished, "a task ends twice"
-                assert self.ledger.result(task) is event.result
+                assert self.ledger.result(task) == event.result
                 self.finished.add(task)
                 self.waiting.discard(task)
                 self.held.discard(task)

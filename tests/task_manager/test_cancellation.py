@@ -1,6 +1,7 @@
 """Cancelling ends a run soon, with a result for every task and nothing left behind."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -138,5 +139,40 @@ def test_a_second_cancellation_still_waits_for_what_is_stopping() -> None:
         with pytest.raises(asyncio.CancelledError):
             await run
         assert asyncio.get_running_loop().time() == 2.5
+
+    run_in_virtual_time(main)
+
+
+def test_an_attempt_that_cancels_its_own_task_and_returns_at_once_harms_no_other() -> None:
+    """A cancellation that the attempt never met must not reach what its worker does next."""
+    alt = alt_file_of(
+        {"id": "self"}, {"id": "other"}, *({"id": name, "dependencies": ["other"]} for name in ("left", "right"))
+    )
+
+    async def main(concurrency: int) -> list[str]:
+        class CancelsItself(FakeExecutor):
+            async def attempt(self, attempt: TaskAttempt) -> Outcome:
+                if attempt.task.id == "self":
+                    manager.cancel_task("self")
+                    return Outcome.completed("done all the same")
+                return await super().attempt(attempt)
+
+        manager = TaskManager(alt, CancelsItself({"other": 1.0, "left": 1.0, "right": 1.0}), concurrency)
+        return [result.status.value for result in await manager.run()]
+
+    for concurrency in (1, 2, 3):
+        assert run_in_virtual_time(partial(main, concurrency)) == ["completed"] * 4
+
+
+def test_an_attempt_that_cancels_its_own_task_is_stopped_where_it_waits() -> None:
+    async def main() -> None:
+        class CancelsItself(FakeExecutor):
+            async def attempt(self, attempt: TaskAttempt) -> Outcome:
+                manager.cancel_task("self", "enough")
+                return await super().attempt(attempt)
+
+        manager = TaskManager(alt_file_of({"id": "self"}), CancelsItself({"self": 100.0}))
+        (result,) = await manager.run()
+        assert (result.status, result.error, result.execution_time_ms) == (TaskStatus.CANCELLED, "enough", 0)
 
     run_in_virtual_time(main)

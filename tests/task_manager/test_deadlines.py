@@ -127,3 +127,26 @@ def test_a_hold_that_no_calendar_holds_does_not_break_the_run(instant: float) ->
 
     run_in_virtual_time(main)
     assert type(events[-1]).__name__ == "RunFinished"
+
+
+def test_a_deadline_that_passes_before_the_attempt_has_begun_is_one_of_many_even_without_any_grace() -> None:
+    """The loop was late: the slot, the deadline and the end of no grace at all come in one turn of it."""
+
+    class HeldOnce(FakeExecutor):
+        async def attempt(self, attempt: TaskAttempt) -> Outcome:
+            if attempt.task.id == "late" and asyncio.get_running_loop().time() == 0.0:
+                return Outcome.held(0.2, "NO_ROOM")
+            return await super().attempt(attempt)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        alt = alt_file_of({"id": "late", "timeout_seconds": 1}, {"id": "other"})
+        manager = TaskManager(alt, HeldOnce({"other": 0.05}), 1, stop_grace_seconds=0.0)
+        loop.call_later(0.1, manager.pause)
+        loop.call_later(0.5, setattr, loop, "now", 1.0)
+        loop.call_later(0.9, manager.resume)
+        late, other = await manager.run()
+        assert (late.status, late.error_code) == (TaskStatus.TIMEOUT, "AI_DEADLINE")
+        assert other.status is TaskStatus.COMPLETED
+
+    run_in_virtual_time(main)

@@ -17,7 +17,7 @@ PIECE = 64 * 1024
 CONTAINER_LIMIT = 250_000
 """Most objects and arrays in one JSON: a million of them keep the process busy for a second."""
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-_MAY_OVERFLOW = re.compile(rb"\d(?:[eE]\+?\d{3}|\d{299})")
+_MAY_OVERFLOW = re.compile(rb"\d[eE]\+?\d{3}|(?<!\d)\d{300}")
 
 
 class BodyError(ValueError):

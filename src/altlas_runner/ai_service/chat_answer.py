@@ -12,14 +12,16 @@ from altlas_runner.results import Usage
 __all__ = ["ChatChunks", "chat_outcome", "usage_of"]
 
 _Kind = TypeVar("_Kind")
+_BROKEN_OFF = frozenset({"error", "abort", "pause_turn"})
+"""Finish reasons of answers that are no whole ones, as OpenRouter, vLLM and Anthropic give them."""
 
 
 def chat_outcome(answer: Any) -> Outcome:
     """What a chat completion (OpenAI's `chat.completion` object) means.
 
     The output is `{"text", "model", "finish_reason"}`, with `tool_calls` when the model called tools. An answer that
-    is missing, empty or stopped by a filter is AI_BAD_RESPONSE; one cut at `max_tokens` is complete as far as was asked
-    for and says so in `finish_reason`.
+    is missing, empty, broken off or stopped by a filter is AI_BAD_RESPONSE; one cut at `max_tokens` is complete as far
+    as was asked for and says so in `finish_reason`.
     """
     usage = usage_of(answer)
     problem, output = _read(answer)
@@ -143,6 +145,8 @@ def _read(answer: Any) -> tuple[str, None] | tuple[None, dict[str, Any]]:
         return "the answer's message has fields of a wrong type", None
     if finish_reason is None:
         return "the answer has no finish_reason, so it may not be complete", None
+    if finish_reason in _BROKEN_OFF:
+        return f"the answer broke off (finish_reason {finish_reason})", None
     if finish_reason == "content_filter":
         return "the service held the answer back (finish_reason content_filter)", None
     if not tool_calls and not (text or "").strip():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -159,7 +159,8 @@ class AiServiceConfig(BaseModel):
                 value = text.get_secret_value()
                 found += [value, value.partition(" ")[2]]  # also the credential behind "Bearer "
         if self.proxy:
-            found.append(urlsplit(self.proxy.get_secret_value()).password or "")
+            password = urlsplit(self.proxy.get_secret_value()).password or ""
+            found += [password, unquote(password)]  # the second is what the proxy is sent
         if self.fallback:
             found += self.fallback.secrets()
         return [text for text in found if text]

@@ -66,7 +66,7 @@ _STATUS_OF_ERROR = {
 }
 """The status that an error in the middle of a stream would have had; the types are those of OpenAI, Anthropic,
 llama.cpp and vLLM. All others (`server_error`, `api_error`, …) count as 500."""
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+(\.\d+)?")
 
 

@@ -19,8 +19,9 @@ __all__ = ["SETTINGS", "as_text", "complaint_about_the_last_answer", "messages_f
 
 SETTINGS = frozenset(
     {"model", "temperature", "max_tokens", "prompt", "response_format", "response_schema", "tools", "tool_choice"}
+    | {"concurrency_group"}
 )
-"""Parameters that shape the request; all others are shown to the model."""
+"""Parameters that shape the request, or say when it is made; all others are shown to the model."""
 
 MAX_PERSONA_CHARS = 500
 

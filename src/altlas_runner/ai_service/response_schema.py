@@ -7,7 +7,6 @@ end: patterns run in an engine that takes linear time, and the check runs in a t
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -27,7 +26,7 @@ __all__ = ["ResponseSchema", "response_schema_of"]
 
 _MOST_ERRORS = 5
 _LONGEST_ERROR = 200
-_FENCED = re.compile(r"\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
+_FENCE = "```"
 
 
 async def response_schema_of(task: Task) -> ResponseSchema | None:
@@ -68,8 +67,7 @@ class ResponseSchema:
         output = outcome.output
         if in_text:
             try:
-                fenced = _FENCED.fullmatch(output["text"])
-                document = parse_json((fenced[1] if fenced else output["text"]).encode())
+                document = parse_json(_without_fence(output["text"]).encode())
             except ValueError as error:
                 cut = "; it was cut at max_tokens" if output["finish_reason"] == "length" else ""
                 return replace(bad_response(f"the answer is not JSON ({error}){cut}"), usage=outcome.usage)
@@ -94,6 +92,16 @@ class ResponseSchema:
         except Exception as error:  # a reference that leads nowhere or in circles is met only where it is followed
             raise ParameterError(f"the parameter response_schema cannot be used: {error or type(error)}") from error
         return found
+
+
+def _without_fence(text: str) -> str:
+    """The text, or what is in it when it is one block of Markdown code as a whole."""
+    stripped = text.strip()
+    if len(stripped) > 2 * len(_FENCE) and stripped.startswith(_FENCE) and stripped.endswith(_FENCE):
+        language, line_feed, code = stripped[len(_FENCE) : -len(_FENCE)].partition("\n")
+        if line_feed and language.strip().lower() in ("", "json"):
+            return code
+    return text
 
 
 def _patterns(schema: Any) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from altlas_runner.alt_file.circles import knots
 from altlas_runner.alt_file.graph import TaskGraph
 
 __all__ = ["independent_pairs"]
@@ -68,7 +69,8 @@ def _circles_as_one(graph: TaskGraph) -> tuple[list[int], TaskGraph]:
     if len(graph.order) == len(home):
         return home, graph
     rows = list(graph.dependencies)
-    for knot in graph.knots():
+    entangled = set(home).difference(graph.order)
+    for knot in knots({index: graph.dependencies[index] for index in entangled}):
         for index in knot:
             home[index] = knot[0]
         rows[knot[0]] = tuple({dependency for index in knot for dependency in graph.dependencies[index]})

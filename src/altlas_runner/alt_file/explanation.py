@@ -7,10 +7,12 @@ the wrong type is passed over here, because another diagnostic says so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
+from altlas_runner.alt_file.circles import circles
 from altlas_runner.alt_file.diagnostics import Found, Path, Related, found_at, json_pointer, quoted
-from altlas_runner.alt_file.graph import TaskGraph, add_late
+from altlas_runner.alt_file.graph import add_late
 from altlas_runner.alt_file.models import AltFile, Task
 from altlas_runner.alt_file.reference_checks import explain_references
 from altlas_runner.alt_file.spelling import Spelling
@@ -29,13 +31,15 @@ _FILE_FIELDS = Spelling(AltFile.model_fields)
 _TASK_FIELDS = Spelling(Task.model_fields)
 
 
-def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer: bool = True) -> list[Found]:
+def explain(
+    document: Any, inputs: Mapping[str, Any] | None = None, *, wrong_references: list[Found] | None = None
+) -> list[Found]:
     """Every error and warning about the meaning of a document, in no order.
 
     Args:
         document: plain JSON values.
         inputs: the values for its references to inputs; None when they are not known yet, and not looked at.
-        may_refer: False when it is known that no text holds a reference.
+        wrong_references: what is wrong with its references, when that is known already.
     """
     if not isinstance(document, dict):
         return []
@@ -43,81 +47,108 @@ def explain(document: Any, inputs: Mapping[str, Any] | None = None, *, may_refer
     tasks = document.get("tasks")
     if isinstance(tasks, list):
         names = _Names(tasks)
-        for index, task in enumerate(tasks):
-            if isinstance(task, dict) and not names.is_plain(index, task):
-                found += _task_problems(index, task, names)
-                found += _dependency_problems(index, task, names)
+        for index in names.doubtful:
+            found += _task_problems(index, tasks[index], names)
+        for index in names.unsure:
+            found += _dependency_problems(index, tasks[index], names)
         found += _circles(tasks, names)
-        if may_refer:
-            found += explain_references(tasks, inputs)
+        found += explain_references(tasks, inputs) if wrong_references is None else wrong_references
     return found
 
 
 class _Names:
-    """The task ids of a document, and which of them are isolated."""
+    """The task ids of a document, and where there may be something to say: the quick look at a large file."""
 
     def __init__(self, tasks: list[Any]) -> None:
         self.first: dict[str, int] = {}
-        self.done: set[str] = set()  # no circle goes through these
-        late: list[tuple[str, list[str]]] = []
+        self.doubtful: set[int] = set()  # tasks that may have something to say about their fields
+        self.unsure: list[int] = []  # … about their dependencies
+        done: set[str] = set()
+        can_run: set[int] = set()  # the same tasks, by index
         roots: list[str] = []
         depending: list[list[str]] = []
+        again: list[int] = []
         for index, task in enumerate(tasks):
             if not isinstance(task, dict):
                 continue
-            task_id, dependencies = _id_of(task), _dependencies_of(task)
-            if dependencies:
-                itself = task_id in dependencies
-                depending.append([name for name in dependencies if name != task_id] if itself else dependencies)
-            elif task_id is not None and task.get("dependencies") in (None, []):
+            task_id, dependencies = _id_of(task), task.get("dependencies")
+            if task_id is not None and not dependencies and dependencies in (None, []):
                 roots.append(task_id)
-            if task_id is None or self.first.setdefault(task_id, index) != index:
+            if task_id is None or self.first.setdefault(task_id, index) != index or not _is_plain(task):
+                self.doubtful.add(index)
+            elif not dependencies or _are_in(done, dependencies):
+                done.add(task_id)  # never an empty name: to depend on that is wrong
+                can_run.add(index)
+                depending.append(dependencies or [])
                 continue
-            if not dependencies or self.done.issuperset(dependencies):
-                self.done.add(task_id)
-            else:
-                late.append((task_id, dependencies))
-        add_late(self.done, late)
+            again.append(index)
+        late: dict[int, list[int]] = {}
+        for index in again:
+            task_id, names = _id_of(tasks[index]), tasks[index].get("dependencies")
+            row = self._sound_row(task_id, names)
+            if row is None:
+                self.unsure.append(index)
+                names = _dependencies_of(tasks[index])
+                row = [self.first.get(name, -1) for name in names]
+                names = [name for name in names if name != task_id]
+            depending.append(names)
+            if task_id is not None and self.first[task_id] == index:
+                late[index] = row
+        add_late(can_run, late.items())
+        self.waiting = {index: row for index, row in late.items() if index not in can_run}  # all circles are here
         self.isolated = set(roots) if len(tasks) > 1 else set()
         self.isolated.difference_update(*depending)
-        self._known = {name for name in self.first if name and not name.isspace()}
-        self._spelling: Spelling | None = None
+        self.doubtful.update(map(self.first.__getitem__, self.isolated))
 
-    def is_plain(self, index: int, task: dict[str, Any]) -> bool:
-        """Whether there is nothing to say about this task: the quick look at most of a large file."""
-        task_id, description, dependencies = task.get("id"), task.get("description"), task.get("dependencies")
-        timeout, retries = task.get("timeout_seconds"), task.get("retry_count")
-        return bool(
-            type(task_id) is str
-            and type(description) is str
-            and task_id in self._known
-            and self.first[task_id] == index
-            and description
-            and not description.isspace()
-            and (timeout is None or (type(timeout) is int and 0 < timeout <= MANY_SECONDS))
-            and (retries is None or (type(retries) is int and retries <= MANY_RETRIES))
-            and task.get("parameters") != {}
-            and _TASK_FIELDS.has_all(task)
-            and (
-                self.are_sound(dependencies, task_id)
-                if dependencies and type(dependencies) is list
-                else dependencies in (None, []) and task_id not in self.isolated
-            )
-        )
-
-    def are_sound(self, dependencies: list[Any], task_id: str | None) -> bool:
-        """Whether there is nothing to say about these dependencies."""
+    def _sound_row(self, task_id: str | None, dependencies: Any) -> list[int] | None:
+        """The indices of these dependencies of a task; None when there may be something to say about them."""
+        if type(dependencies) is not list:
+            return None
         try:
-            distinct = set(dependencies)
-        except TypeError:  # a dependency that is no string
-            return False
-        return len(distinct) == len(dependencies) and task_id not in distinct and self._known.issuperset(distinct)
+            row = list(map(self.first.__getitem__, dependencies))
+        except (KeyError, TypeError):  # no such task, or no string
+            return None
+        itself = None if task_id is None else self.first[task_id]
+        is_sound = itself not in row and (len(row) < 2 or len(set(row)) == len(row)) and self._nameless.isdisjoint(row)
+        return row if is_sound else None
 
-    @property
+    @cached_property
+    def _nameless(self) -> set[int]:
+        return {index for name, index in self.first.items() if not name or name.isspace()}
+
+    @cached_property
     def spelling(self) -> Spelling:
-        if self._spelling is None:
-            self._spelling = Spelling([name for name in self.first if name in self._known])
-        return self._spelling
+        return Spelling([name for name in self.first if name and not name.isspace()])
+
+
+def _is_plain(task: dict[str, Any]) -> bool:
+    """Whether there is nothing to say about the fields of a task, whatever other tasks there are."""
+    task_id, description = task.get("id"), task.get("description")
+    timeout, retries = task.get("timeout_seconds"), task.get("retry_count")
+    return bool(
+        type(task_id) is str
+        and type(description) is str
+        and task_id
+        and description
+        and not task_id.isspace()
+        and not description.isspace()
+        and (timeout is None or (type(timeout) is int and 0 < timeout <= MANY_SECONDS))
+        and (retries is None or (type(retries) is int and retries <= MANY_RETRIES))
+        and task.get("parameters") != {}
+        and _TASK_FIELDS.has_all(task)
+    )
+
+
+def _are_in(names: set[str], dependencies: Any) -> bool:
+    """Whether this is an array of some of the names, none of them twice."""
+    try:
+        return (
+            type(dependencies) is list
+            and names.issuperset(dependencies)
+            and len(set(dependencies)) == len(dependencies)
+        )
+    except TypeError:  # a dependency that is no string
+        return False
 
 
 def _is_empty(value: Any) -> bool:
@@ -215,8 +246,6 @@ def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Ite
     if not isinstance(dependencies, list):
         return
     task_id = _id_of(task)
-    if names.are_sound(dependencies, task_id):
-        return
     seen: set[str] = set()
     for place, name in enumerate(dependencies):
         at: Path = ("tasks", index, "dependencies", place)
@@ -243,23 +272,18 @@ def _dependency_problems(index: int, task: dict[str, Any], names: _Names) -> Ite
 
 
 def _circles(tasks: list[Any], names: _Names) -> Iterator[Found]:
-    places = [index for task_id, index in names.first.items() if task_id not in names.done]
-    graph = TaskGraph.from_names(
-        [tasks[index]["id"] for index in places], [_dependencies_of(tasks[index]) for index in places]
-    )
-    for circle in graph.cycles():
-        first = graph.ids[circle[0]]
-        shown = [quoted(graph.ids[index])[1:-1] for index in circle[:_LONGEST_CIRCLE_SHOWN]]
+    for circle in circles(names.waiting):
+        ids = [tasks[index]["id"] for index in circle]
+        shown = [quoted(task_id)[1:-1] for task_id in ids[:_LONGEST_CIRCLE_SHOWN]]
         if len(circle) > _LONGEST_CIRCLE_SHOWN:
             shown.append(f"({len(circle) - _LONGEST_CIRCLE_SHOWN:,} more)")
         message = "circular dependency: " + " → ".join([*shown, shown[0]])
         edges: list[Path] = []
-        for task, dependency in zip(circle[: _MOST_EDGES_SHOWN + 1], circle[1:] + circle[:1], strict=False):
-            place = tasks[places[task]]["dependencies"].index(graph.ids[dependency])
-            edges.append(("tasks", places[task], "dependencies", place))
+        for index, dependency in zip(circle[: _MOST_EDGES_SHOWN + 1], ids[1:] + ids[:1], strict=False):
+            edges.append(("tasks", index, "dependencies", tasks[index]["dependencies"].index(dependency)))
         related = tuple(
-            Related(json_pointer(edge), f"{quoted(graph.ids[task])} depends on this")
-            for edge, task in zip(edges[1:], circle[1:], strict=False)
+            Related(json_pointer(edge), f"{quoted(task_id)} depends on this")
+            for edge, task_id in zip(edges[1:], ids[1:], strict=False)
         )
         help_text = "take out one of these dependencies"
-        yield found_at(edges[0], "ALT023", message, task_id=first, help=help_text, related=related)
+        yield found_at(edges[0], "ALT023", message, task_id=ids[0], help=help_text, related=related)

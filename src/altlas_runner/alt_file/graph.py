@@ -1,4 +1,4 @@
-"""The tasks of a file as a graph on integers: who depends on whom, in which order they can run, which form a circle.
+"""The tasks of a file as a graph on integers: who depends on whom, in which order they can run.
 
 A task is its index in the file. Everything here takes time in proportion to tasks and edges and never recurses, so a
 chain of a million tasks is as good as any other file.
@@ -6,16 +6,17 @@ chain of a million tasks is as good as any other file.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from altlas_runner.alt_file.models import AltFile
 
 __all__ = ["TaskGraph", "add_late"]
+
+_Name = TypeVar("_Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -105,88 +106,16 @@ class TaskGraph:
                     order.append(dependent)
         return order
 
-    def cycles(self) -> list[list[int]]:
-        """One circle for every knot of tasks that wait for each other, in file order; empty when the graph is sound.
 
-        A circle is a shortest one through the first task of its knot. It starts there, each task depends on the one
-        after it, and the last depends on the first.
-        """
-        if len(self.order) == len(self.dependencies):
-            return []
-        return sorted(self._circle_through(min(knot), set(knot)) for knot in self.knots())
+def add_late(done: set[_Name], late: Iterable[tuple[_Name, Sequence[_Name]]]) -> None:
+    """Add to `done` these tasks, too, by id or by index, in an order in which they can run, as far as there is one.
 
-    def _circle_through(self, start: int, knot: set[int]) -> list[int]:
-        """A shortest walk along dependencies, within the knot, from `start` back to it."""
-        came_from: dict[int, int] = {}
-        waiting = deque([start])
-        while start not in came_from:
-            index = waiting.popleft()
-            for dependency in self.dependencies[index]:
-                if dependency in knot and dependency not in came_from:
-                    came_from[dependency] = index
-                    waiting.append(dependency)
-        circle = [came_from[start]]
-        while circle[-1] != start:
-            circle.append(came_from[circle[-1]])
-        circle.reverse()
-        return circle
-
-    def knots(self) -> list[list[int]]:
-        """The strongly connected components of two or more tasks (Tarjan, SIAM J. Comput. 1972, without recursion)."""
-        size = len(self.dependencies)
-        unseen = [False] * size
-        entangled = set(range(size)).difference(self.order)
-        for index in entangled:
-            unseen[index] = True
-        low = [0] * size  # the number of the earliest task reachable; 0 is not numbered or already in a knot
-        numbered = 0
-        knots: list[list[int]] = []
-        path: list[int] = []
-        for root in sorted(entangled):
-            if not unseen[root]:
-                continue
-            walk = [(root, iter(self.dependencies[root]))]
-            unseen[root] = False
-            numbered += 1
-            low[root] = numbered
-            numbers = {root: numbered}
-            path.append(root)
-            while walk:
-                index, rest = walk[-1]
-                for dependency in rest:
-                    if unseen[dependency]:
-                        unseen[dependency] = False
-                        numbered += 1
-                        low[dependency] = numbers[dependency] = numbered
-                        path.append(dependency)
-                        walk.append((dependency, iter(self.dependencies[dependency])))
-                        break
-                    if low[dependency]:
-                        low[index] = min(low[index], low[dependency])
-                else:
-                    walk.pop()
-                    if walk:
-                        above = walk[-1][0]
-                        low[above] = min(low[above], low[index])
-                    if low[index] == numbers[index]:
-                        knot: list[int] = []
-                        while not knot or knot[-1] != index:
-                            knot.append(path.pop())
-                            low[knot[-1]] = 0
-                        if len(knot) > 1:
-                            knots.append(knot)
-        return knots
-
-
-def add_late(done: set[str], late: Iterable[tuple[str, Sequence[str]]]) -> None:
-    """Add to `done` the ids of these tasks, too, in an order in which they can run, as far as there is one.
-
-    What waits for a circle, or for an id that no task has, stays out. Each task waits for the first of its dependencies
-    that is not done, and looks for the next one only when that is: less work than counting them all.
+    What waits for a circle, or for what is no task, stays out. Each task waits for the first of its dependencies that
+    is not done, and looks for the next one only when that is: less work than counting them all.
 
     Args:
-        done: the ids of the tasks that have run before.
-        late: the other tasks: id and dependencies; one may be listed twice.
+        done: the tasks that have run before.
+        late: the other tasks, each with its dependencies; one may be listed twice.
 
     Example:
         >>> done = {"a"}
@@ -194,7 +123,7 @@ def add_late(done: set[str], late: Iterable[tuple[str, Sequence[str]]]) -> None:
         >>> sorted(done)
         ['a', 'b', 'c']
     """
-    waiting: dict[str, list[tuple[str, Sequence[str]]]] = {}
+    waiting: dict[_Name, list[tuple[_Name, Sequence[_Name]]]] = {}
     for task in late:
         ready = [task]
         for candidate in ready:  # grows while it is read

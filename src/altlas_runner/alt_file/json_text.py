@@ -51,6 +51,7 @@ _HELP_WITH = (
 """The same by what stands where it complains."""
 _MAY_BE_INFINITE = frozenset({float, dict, list})
 """The types of values that are, or hold, numbers out of range; most values are texts."""
+_ITEMS_AT_ONCE = 1000
 _YAML_HELP = "JSON begins with a {; the name of a file in YAML ends in .yaml or .yml"
 
 
@@ -146,17 +147,20 @@ def all_finite(values: list[Any]) -> bool:
 
 def numbers_out_of_range(document: Any) -> Iterator[Found]:
     """The numbers that JSON cannot say: NaN, Infinity, and what is too large for a double."""
-    if type(document) not in _MAY_BE_INFINITE or all_finite([document]):
-        return
     waiting: list[tuple[Path, Any]] = [((), document)]
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, dict):
-            waiting.extend(((*path, key), item) for key, item in value.items() if isinstance(item, (float, dict, list)))
-        elif isinstance(value, list):
-            waiting.extend(
-                ((*path, place), item) for place, item in enumerate(value) if isinstance(item, (float, dict, list))
-            )
+        if isinstance(value, (dict, list)):
+            keys = list(value) if isinstance(value, dict) else range(len(value))
+            items = list(value.values()) if isinstance(value, dict) else value
+            for start in range(0, len(items), _ITEMS_AT_ONCE):
+                here = slice(start, start + _ITEMS_AT_ONCE)
+                if len(path) != 1 or not all_finite([items[here]]):  # most of a large document is passed over quickly
+                    waiting.extend(
+                        ((*path, key), item)
+                        for key, item in zip(keys[here], items[here], strict=True)
+                        if type(item) in _MAY_BE_INFINITE
+                    )
         elif isinstance(value, float) and not math.isfinite(value):
             what = "NaN is no JSON value" if math.isnan(value) else "a number is Infinity or too large for JSON"
             yield found_at(path, "ALT302", what, help="finite numbers up to about 1.8e308 will do; else write a string")

@@ -192,7 +192,7 @@ class AltParser:
     def _parse(self, content: bytes, yaml: bytes | None) -> AltFile:
         with collector_paused():
             read = _read_models(content)
-            look = Look(is_sound=False, is_finite=False)
+            look = None
             if isinstance(read, AltFile):
                 too_many = self.limits.count_problems(read, len(content))
                 if too_many:
@@ -200,7 +200,7 @@ class AltParser:
                 look = look_at(read, may_refer=may_hold_references(content))
                 if look.is_sound and self.schema_check is None:
                     return read
-            document, found = self._problems(content, read, is_finite=look.is_finite)
+            document, found = self._problems(content, read, look=look)
             codes = {diagnostic.code for _, diagnostic in found if diagnostic.severity == "error"}
             if any(self.strict_validation or code.startswith("ALT3") for code in codes):
                 diagnostics = _positioned(sort_by_position(document, found), content, yaml)
@@ -213,9 +213,9 @@ class AltParser:
         read: AltFile | ValidationError,
         inputs: Mapping[str, Any] | None = None,
         *,
-        is_finite: bool = False,
+        look: Look | None = None,
     ) -> tuple[Any, list[Found]]:
-        """The document, and all that is wrong with it; known already may be that its numbers are all finite.
+        """The document, and all that is wrong with it, beginning with what a look has told already.
 
         It is read again as it is written, because now there is time, unless the models hold all there is to look at.
         """
@@ -227,13 +227,18 @@ class AltParser:
             except ValueError as error:
                 problem = syntax_problem(content)
                 raise _error_class({problem.code})([problem]) from error
-        found = [] if is_finite else list(numbers_out_of_range(document))
+        found = [] if look is not None and look.is_finite else list(numbers_out_of_range(document))
         if is_segmentation(document):
             found += Segmentation(document).problems()
         else:
             if isinstance(read, ValidationError):
                 found += explain_wrong_types(read, document)
-            found += explain(document, inputs, may_refer=may_hold_references(content))
+            wrong: list[Found] | None = None
+            if look is not None:
+                wrong = look.wrong_references
+            elif not may_hold_references(content):
+                wrong = []
+            found += explain(document, inputs, wrong_references=wrong)
         if self.schema_check is not None:
             found += self.schema_check.violations(document)
         return document, found

@@ -157,24 +157,27 @@ def _read(text: str, at: int, wanted: _Wanted, offsets: _Offsets) -> int:
         end: int = _skip_value(text, at)[1]
         wanted.span = (at, end)
         return end
-    space = _SPACE.match
+    space, comma = _SPACE.match, _COMMA.match
     end = space(text, at + 1).end()  # type: ignore[union-attr]
-    index = 0
-    while text[end] not in "}]":
-        step, key_at = str(index), None
-        if opening == "{":
-            key_at = end
-            step, end = scanstring(text, end + 1, False)
-            end = space(text, space(text, end).end() + 1).end()  # type: ignore[union-attr]
+    if opening == "[":
+        places = {int(step): inside for step, inside in wanted.inside.items() if step.isdecimal()}
+        index = 0
+        while text[end] != "]":
+            end = _read(text, end, places[index], offsets) if index in places else _skip_value(text, end)[1]
+            end = comma(text, end).end()  # type: ignore[union-attr]
+            index += 1
+        return end + 1
+    while text[end] != "}":
+        key_at = end
+        step, end = scanstring(text, end + 1, False)
+        end = space(text, space(text, end).end() + 1).end()  # type: ignore[union-attr]
         inside = wanted.inside.get(step)
         if inside is None:
             end = _skip_value(text, end)[1]
         else:
-            if key_at is not None:
-                offsets.setdefault(key_at, []).append((inside, True))
+            offsets.setdefault(key_at, []).append((inside, True))
             end = _read(text, end, inside, offsets)
-        end = _COMMA.match(text, end).end()  # type: ignore[union-attr]
-        index += 1
+        end = comma(text, end).end()  # type: ignore[union-attr]
     return end + 1
 
 

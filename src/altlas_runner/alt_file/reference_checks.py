@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from altlas_runner.alt_file.ancestry import independent_pairs
@@ -15,7 +16,7 @@ from altlas_runner.alt_file.resolving import look_up
 from altlas_runner.alt_file.spelling import Spelling
 from altlas_runner.errors import ReferenceNotFoundError
 
-__all__ = ["explain_references", "inputs_of", "outputs_used_by", "references_are_sound", "referring_tasks"]
+__all__ = ["explain_references", "inputs_of", "outputs_used_by", "referring_tasks", "wrong_references"]
 
 _Texts = tuple[int, str | None, Any, Any]
 """Of a task: its index, its id, its description and its parameters."""
@@ -35,25 +36,22 @@ def explain_references(tasks: list[Any], inputs: Mapping[str, Any] | None) -> li
     rows = [row for row in rows if holds_references(row[2]) or holds_references(row[3])]
     if not rows:
         return []
-    graph = TaskGraph.from_names(
-        [_name(task.get("id")) for task in shaped], [_dependencies_of(task) for task in shaped]
-    )
-    return _Check(graph, inputs).problems(rows)
+    ids = [_name(task.get("id")) for task in shaped]
+    return _Check(ids, [_dependencies_of(task) for task in shaped], inputs).problems(rows)
 
 
-def references_are_sound(alt_file: AltFile, graph: TaskGraph, inputs: Mapping[str, Any] | None) -> bool:
-    """Whether there is nothing to say about the references of a file.
+def wrong_references(alt_file: AltFile, inputs: Mapping[str, Any] | None) -> list[Found]:
+    """What is wrong with the references of a file that has no other errors.
 
     Args:
-        alt_file: the file, without other errors.
-        graph: its graph.
+        alt_file: the file.
         inputs: the values given to the run; None when they are not known yet.
     """
-    rows = [
-        (index, task.id, task.description, task.parameters)
-        for index, task in ((index, alt_file.tasks[index]) for index in referring_tasks(alt_file))
-    ]
-    return not rows or not _Check(graph, inputs).problems(rows)
+    tasks = alt_file.tasks
+    rows = [(i, tasks[i].id, tasks[i].description, tasks[i].parameters) for i in referring_tasks(alt_file)]
+    if not rows:
+        return []
+    return _Check([task.id for task in tasks], [task.dependencies for task in tasks], inputs).problems(rows)
 
 
 def referring_tasks(alt_file: AltFile) -> list[int]:
@@ -61,7 +59,7 @@ def referring_tasks(alt_file: AltFile) -> list[int]:
     return [
         index
         for index, task in enumerate(alt_file.tasks)
-        if MARK in task.description or (task.parameters and holds_references(task.parameters))
+        if MARK in task.description or holds_references(task.parameters)
     ]
 
 
@@ -82,22 +80,35 @@ def inputs_of(alt_file: AltFile) -> list[str]:
     return list(names)
 
 
-@dataclass(slots=True)
+@dataclass
 class _Check:
-    """One look at the references of a file."""
+    """One look at the references of a file with these task ids, each with these dependencies."""
 
-    graph: TaskGraph
+    ids: list[str]
+    dependencies: Sequence[Sequence[str] | None]
     inputs: Mapping[str, Any] | None
     found: list[Found] = field(default_factory=list)
     _far: list[tuple[Path, str | None, int, int, str]] = field(default_factory=list)
     _ids: Spelling | None = None
     _given: Spelling | None = None
 
+    @cached_property
+    def index_of(self) -> dict[str, int]:
+        """Where the first task with an id is."""
+        return dict(zip(reversed(self.ids), reversed(range(len(self.ids))), strict=True))
+
+    @cached_property
+    def graph(self) -> TaskGraph:
+        """Made only when a task refers to one that it does not name among its dependencies."""
+        return TaskGraph.from_names(self.ids, self.dependencies)
+
     def problems(self, rows: Iterable[_Texts]) -> list[Found]:
         for index, task_id, description, parameters in rows:
             task_id = task_id if isinstance(task_id, str) else None
             for path, text in _texts_in(index, description, parameters):
                 self._text(path, text, index, task_id)
+        if not self._far:
+            return self.found
         independent = independent_pairs(self.graph, ((task, other) for _, _, task, other, _ in self._far))
         backwards = independent_pairs(self.graph, ((other, task) for task, other in independent))
         for path, task_id, task, other, source in self._far:
@@ -119,24 +130,24 @@ class _Check:
                 self._output(path, reference.source, reference.name, index, task_id)
 
     def _output(self, path: Path, source: str, name: str, index: int, task_id: str | None) -> None:
-        other = self.graph.index_of.get(name)
+        other = self.index_of.get(name)
         if name == task_id:
             message = f"{_named(index, task_id)} refers to its own output, which is not there before it has run"
             self._add(path, source, "ALT024", message, task_id, "refer to a task that runs before it")
         elif other is None:
             message = f"{_named(index, task_id)} refers to the output of {quoted(name)}, which is not in this file"
-            self._ids = self._ids or Spelling(name for name in self.graph.index_of if name.strip())
+            self._ids = self._ids or Spelling([name for name in self.index_of if name.strip()])
             similar = self._ids.suggestion(name)
-            place = None if similar is None else ("tasks", self.graph.index_of[similar], "id")
+            place = None if similar is None else ("tasks", self.index_of[similar], "id")
             help_text = self._ids.help(name)
             self._add(path, source, "ALT024", message, task_id, help_text, place, "a task with a similar id")
-        elif other not in self.graph.dependencies[index]:
+        elif name not in (self.dependencies[index] or ()):
             self._far.append((path, task_id, index, other, source))
 
     def _independent(
         self, path: Path, source: str, task_id: str | None, task: int, other: int, *, is_dependent: bool
     ) -> None:
-        name = quoted(self.graph.ids[other])
+        name = quoted(self.ids[other])
         message = f"{_named(task, task_id)} refers to the output of {name}, but does not depend on it"
         help_text = f"add {name} to the dependencies of {_named(task, task_id)}"
         place: Path | None = ("tasks", task, "dependencies") if self.graph.dependencies[task] else None

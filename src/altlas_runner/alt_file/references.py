@@ -120,7 +120,7 @@ def holds_references(value: Any) -> bool:
     """Whether any text inside a JSON value must be resolved: it holds a reference or a `$${{`."""
     if isinstance(value, str):
         return MARK in value
-    if not isinstance(value, dict | list | tuple):
+    if not isinstance(value, (dict, list, tuple)):
         return False
     waiting: list[Any] = [value]
     seen = set()
@@ -129,7 +129,7 @@ def holds_references(value: Any) -> bool:
             if isinstance(inner, str):
                 if MARK in inner:
                     return True
-            elif isinstance(inner, dict | list | tuple) and id(inner) not in seen:
+            elif isinstance(inner, (dict, list, tuple)) and id(inner) not in seen:
                 seen.add(id(inner))  # a value made by a program may contain itself
                 waiting.append(inner)
     return False

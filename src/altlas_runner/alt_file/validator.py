@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from altlas_runner.alt_file.diagnostics import Diagnostic, sort_by_position
+from altlas_runner.alt_file.diagnostics import Diagnostic, Found, sort_by_position
 from altlas_runner.alt_file.explanation import MANY_RETRIES, MANY_SECONDS, explain
 from altlas_runner.alt_file.graph import TaskGraph, add_late
 from altlas_runner.alt_file.json_text import all_finite
 from altlas_runner.alt_file.models import AltFile, as_document
-from altlas_runner.alt_file.reference_checks import references_are_sound
+from altlas_runner.alt_file.reference_checks import wrong_references
 
 __all__ = ["Look", "is_clean", "look_at", "validate_alt_file"]
 
@@ -38,13 +38,12 @@ def validate_alt_file(alt_file: AltFile, inputs: Mapping[str, Any] | None = None
     return sort_by_position(document, explain(document, inputs))
 
 
-def is_clean(alt_file: AltFile, *, inputs: Mapping[str, Any] | None = None, may_refer: bool = True) -> bool:
+def is_clean(alt_file: AltFile, *, inputs: Mapping[str, Any] | None = None) -> bool:
     """Whether there is nothing to say about a file: no error and no warning.
 
     Args:
         alt_file: the file.
         inputs: as in `validate_alt_file`.
-        may_refer: False when it is known that no text holds a reference; then nobody looks for them.
     """
     tasks = alt_file.tasks
     if (
@@ -70,7 +69,7 @@ def is_clean(alt_file: AltFile, *, inputs: Mapping[str, Any] | None = None, may_
         ):
             return False
     graph = TaskGraph.from_alt_file(alt_file)
-    return _edges_are_clean(alt_file, graph) and (not may_refer or references_are_sound(alt_file, graph, inputs))
+    return _edges_are_clean(alt_file, graph) and not wrong_references(alt_file, inputs)
 
 
 class Look(NamedTuple):
@@ -80,6 +79,8 @@ class Look(NamedTuple):
     """It has no error; it may have warnings."""
     is_finite: bool
     """It holds no number that is NaN or infinite."""
+    wrong_references: list[Found] | None
+    """What is wrong with its references; None when nobody has looked, because it has other errors."""
 
 
 def look_at(alt_file: AltFile, *, may_refer: bool = True) -> Look:
@@ -87,7 +88,7 @@ def look_at(alt_file: AltFile, *, may_refer: bool = True) -> Look:
 
     Args:
         alt_file: the file.
-        may_refer: as in `is_clean`.
+        may_refer: False when it is known that no text holds a reference; then nobody looks for them.
     """
     blank = any(not text or text.isspace() for text in (alt_file.id, alt_file.title, alt_file.version))
     done: set[str] = set()  # the tasks whose dependencies have all gone before: in most files every task
@@ -112,9 +113,12 @@ def look_at(alt_file: AltFile, *, may_refer: bool = True) -> Look:
     add_late(done, late)
     finite = all_finite(free_values)  # fractional numbers stand nowhere else
     sound = not blank and len(done) == len(alt_file.tasks) and finite
-    if sound and may_refer:
-        sound = references_are_sound(alt_file, TaskGraph.from_alt_file(alt_file), None)
-    return Look(sound, finite)
+    wrong: list[Found] | None = None
+    if not may_refer:
+        wrong = []
+    elif sound:
+        wrong = wrong_references(alt_file, None)
+    return Look(sound and not wrong, finite, wrong)
 
 
 def _edges_are_clean(alt_file: AltFile, graph: TaskGraph) -> bool:

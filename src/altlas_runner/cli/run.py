@@ -170,7 +170,9 @@ def run(
     if handlers:
         given["handlers"] = handlers
     if groups:
-        given["concurrency_groups"] = RunnerConfig(config_file=config_file).concurrency_groups | _limits(groups)
+        given["concurrency_groups"] = RunnerConfig(config_file=config_file, **given).concurrency_groups | _limits(
+            groups
+        )
     config = RunnerConfig(config_file=config_file, **given)
     set_up_logging(config.log_level, as_json=progress_mode == "json")
     progress = progress_of(progress_mode)

@@ -158,12 +158,23 @@ class Driver:
     def _stop(self, task: int) -> None:
         self._stopping.add(task)
         worker = self._worker_of[task]
-        if worker is not None:  # else the attempt has not begun, and will see that it must not
+        if worker is None:  # the attempt has not begun, and will see that it must not
+            return
+        if worker is asyncio.current_task():  # it may end before it waits again; its worker's next one is not meant
+            self._loop.call_soon(self._cancel, task)
+        else:
+            worker.cancel()
+
+    def _cancel(self, task: int) -> None:
+        """Cancel the attempt that asked for it itself, unless it has ended meanwhile."""
+        worker = self._worker_of[task]
+        if worker is not None:
             worker.cancel()
 
     def _abandon(self, task: int) -> None:
         worker, self._worker_of[task] = self._worker_of[task], None
-        assert worker is not None, "an attempt that is abandoned has begun"
+        if worker is None:  # without any grace: it has not begun, and will see that its task has ended
+            return
         self._abandoned.add(worker)
         _log.warning('task "%s" did not stop in time; its attempt was abandoned', self._plan.ids[task])
 
@@ -190,6 +201,9 @@ class Driver:
         while True:
             signal: Signal | None = None
             if task in stopping:
+                if self._ledger.status(task) is not None:  # it was abandoned before it began
+                    task = await self._next_task()
+                    continue
                 signal = AttemptStopped(task)
             else:
                 worker_of[task] = worker
@@ -287,12 +301,14 @@ class Driver:
                 worker.cancel()
         until = self._loop.time() + self._stop_grace_seconds
         cancelled: asyncio.CancelledError | None = None
-        while stopping and self._loop.time() < until:
+        while stopping:  # once at least: without any grace, too, those that can stop do
             try:
-                _, stopping = await asyncio.wait(stopping, timeout=until - self._loop.time())
+                _, stopping = await asyncio.wait(stopping, timeout=max(0.0, until - self._loop.time()))
             except asyncio.CancelledError as error:  # asked for once more: what is stopping still needs its time
                 cancelled = error
                 stopping = {worker for worker in stopping if not worker.done()}
+            if self._loop.time() >= until:
+                break
         if stopping:
             _log.warning("%d attempts did not stop within %g s", len(stopping), self._stop_grace_seconds)
         if cancelled is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import repeat
 from math import inf
 from typing import Any
 
@@ -84,6 +85,23 @@ class _FirstTry(TaskResult):
 _new_first_try = _FirstTry.__new__
 _new_event = tuple.__new__  # half of what calling the class costs
 _COMPLETED = TaskStatus.COMPLETED
+
+
+def _first_try(task_id: str, outcome: Outcome | None, start: float, end: float, clock: WallClock) -> TaskResult | None:
+    """The result of a task with this outcome of its first attempt; None when that did not complete it."""
+    if outcome is None:
+        return None
+    result = _new_first_try(_FirstTry)
+    result.task_id = task_id
+    result.status = _COMPLETED
+    result.output = outcome.output
+    result.usage = outcome.usage
+    result.start = start
+    result.end = end
+    result.clock = clock
+    return result
+
+
 _DERIVED = {field.name for field in fields(TaskResult)} - {"task_id", "status", "output", "usage"}
 
 
@@ -180,12 +198,16 @@ class Ledger:
         self._first_end[task] = now
         self.unfinished -= 1
         if self.observed:
-            self._events.append(_new_event(TaskFinished, (self.step_at, self._ids[task], self._result_of_first(task))))
+            result = _first_try(self._ids[task], outcome, self.first_start[task], now, self._clock)  # told, not kept
+            self._events.append(_new_event(TaskFinished, (self.step_at, self._ids[task], result)))
 
     def result(self, task: int) -> TaskResult | None:
         """The result of a task that has ended, else None."""
         result = self._results[task]
-        return self._result_of_first(task) if result is None and self._first_outcome[task] is not None else result
+        if result is not None:
+            return result
+        start, end = self.first_start[task], self._first_end[task]
+        return _first_try(self._ids[task], self._first_outcome[task], start, end, self._clock)
 
     def output(self, task: int) -> Any:
         """The output of a task that has ended."""
@@ -203,21 +225,9 @@ class Ledger:
         """The result of every task, in file order, when all have ended."""
         assert not self.unfinished, "tasks are left"
         with collector_paused():
-            return [result or self._result_of_first(task) for task, result in enumerate(self._results)]
-
-    def _result_of_first(self, task: int) -> TaskResult:
-        outcome = self._first_outcome[task]
-        assert outcome is not None, "the task did not complete at its first attempt"
-        result = _new_first_try(_FirstTry)
-        result.task_id = self._ids[task]
-        result.status = _COMPLETED
-        result.output = outcome.output
-        result.usage = outcome.usage
-        result.start = self.first_start[task]
-        result.end = self._first_end[task]
-        result.clock = self._clock
-        self._results[task] = result
-        return result
+            starts, ends, clock = self.first_start, self._first_end, repeat(self._clock)
+            firsts = map(_first_try, self._ids, self._first_outcome, starts, ends, clock)
+            return [first or result for first, result in zip(firsts, self._results, strict=True)]  # type: ignore[misc]
 
     def note_end(
         self, task: int, status: TaskStatus, code: str | None, text: str | None, outcome: Outcome | None, now: float
