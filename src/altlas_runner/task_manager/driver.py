@@ -214,9 +214,9 @@ class Driver:
                     attempt.driver = self
                     attempt.index = task
                     outcome = await make_attempt(attempt)
-                    if type(outcome) is not Outcome:
+                    if outcome.__class__ is not Outcome:
                         outcome = _no_outcome(outcome)
-                    elif outcome.artifacts or (type(outcome.output) is dict and "artifacts" in outcome.output):
+                    elif outcome.artifacts or (outcome.output.__class__ is dict and "artifacts" in outcome.output):
                         outcome = await keep(self._plan.ids[task], outcome)
                 except (Exception, asyncio.CancelledError) as error:
                     signal = self._signal_of(task, error)
