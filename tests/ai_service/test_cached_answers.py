@@ -93,9 +93,25 @@ def test_another_question_is_another_entry(tmp_path: Path, other: Task, config: 
 
 def test_neither_the_key_nor_the_run_is_part_of_the_question(tmp_path: Path) -> None:
     asking = Asking(tmp_path, answer_json(1))
-    asking.ask(task(parameters={"api_key": "one-secret"}), api_key="key-1")
-    outcomes, asked = asking.ask(task(parameters={"api_key": "other-secret"}), api_key="key-2")
+    asking.ask(task(), api_key="key-1")
+    outcomes, asked = asking.ask(task(), api_key="key-2")
     assert (asked, outcomes[0].output) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["access_token", "api_key", "Authorization"])
+def test_what_is_sent_under_a_key_like_name_is_part_of_the_question(tmp_path: Path, name: str) -> None:
+    asking = Asking(tmp_path, answer_json("for alice"), answer_json("for bobby"))
+    (alice, bobby), asked = asking.ask(task(parameters={name: "alice"}), task(parameters={name: "bobby"}))
+    assert (alice.output, bobby.output, asked) == ("for alice", "for bobby", 2)
+    assert not any("alice" in str(file) + file.read_text().replace("for alice", "") for file in asking.files())
+
+
+def test_what_no_request_holds_is_no_part_of_the_question(tmp_path: Path) -> None:
+    choice = {"message": {"content": "x"}, "finish_reason": "stop"}
+    asking = Asking(tmp_path, answer_json({"choices": [choice]}))
+    tasks = [task(parameters={"access_token": name}) for name in ("alice", "bobby")]
+    outcomes, asked = asking.ask(*tasks, protocol="openai")  # a chat model is not shown keys
+    assert ([outcome.ok for outcome in outcomes], asked) == ([True, True], 1)
 
 
 def test_refresh_asks_again_and_replaces_what_was_kept(tmp_path: Path) -> None:

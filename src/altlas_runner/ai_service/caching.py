@@ -15,7 +15,7 @@ from altlas_runner.ai_service.client import AiServiceClient
 from altlas_runner.atomic_file import write_atomically
 from altlas_runner.errors import ConfigurationError, ReferenceNotFoundError
 from altlas_runner.execution import Outcome, TaskAttempt
-from altlas_runner.redaction import Redactor, redact_key_like
+from altlas_runner.redaction import Redactor
 from altlas_runner.retrying import RetryPolicy
 
 __all__ = ["CachedAnswers"]
@@ -27,9 +27,10 @@ _log = logging.getLogger("altlas_runner")
 class CachedAnswers:
     """An executor in front of a client: answers from a directory what was answered before.
 
-    The key of an answer is the SHA-256 of what is sent: the service, its wire format and the body of the request,
-    without keys and values under key-like names. Errors are never kept, nor is an answer that holds a secret. A damaged
-    entry counts as none. A hit takes no tokens and no room in a limit; it stands in the result's metadata as `cache`,
+    The key of an answer is the SHA-256 of what is sent: the service, its wire format and the body of the request as it
+    is, also values under key-like names in it: one user's answer is no other's. Keys that are configured travel outside
+    the body and are no part of it. Errors are never kept, nor is an answer that holds a secret. A damaged entry counts
+    as none. A hit takes no tokens and no room in a limit; it stands in the result's metadata as `cache`,
     and is told as progress of the kind `cache_hit`.
 
     Args:
@@ -73,7 +74,7 @@ class CachedAnswers:
 
 def _key(question: Mapping[str, Any]) -> str:
     """The SHA-256 of a question in canonical JSON: sorted keys, no blanks."""
-    return sha256(_canonical(redact_key_like(dict(question)))).hexdigest()
+    return sha256(_canonical(question)).hexdigest()
 
 
 def _canonical(value: Any) -> bytes:

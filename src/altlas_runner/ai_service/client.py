@@ -139,7 +139,9 @@ class AiServiceClient:
         return await SingleTask(task, _Guarded(self), context or {}, self._random).run()
 
     def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
-        """What this attempt asks, of whom, without keys: what its answer depends on, as JSON.
+        """What this attempt asks, of whom, without the configured keys: what its answer depends on, as JSON.
+
+        The body is as it is sent: what an ALT file holds under a key-like name may stand in it.
 
         Raises:
             ConfigurationError: the service cannot be asked.
