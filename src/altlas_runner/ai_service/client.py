@@ -155,6 +155,7 @@ class AiServiceClient:
         return {
             "service": service,
             "protocol": provider.config.protocol,
+            "extras": provider.config.extras(),
             "body": provider.question(asking),
             "response_schema": (attempt.task.parameters or {}).get("response_schema"),
         }
