@@ -25,7 +25,7 @@ from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.provenance import facts_about
 from altlas_runner.redaction import Redactor, secrets_in
 from altlas_runner.task_manager import Event, TaskManager, new_run_id
-from altlas_runner.task_manager.events import without_secrets
+from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.handlers import (
     Handler,
     HandlerFunction,
@@ -231,10 +231,12 @@ def _files_of_handlers() -> TemporaryDirectory[str]:
 
 def _without_secrets(observer: Observer, redactor: Redactor) -> Observer:
     """The observer, told no secrets; it keeps its name."""
+    discretion = Discretion(redactor)
 
     @wraps(observer)
     def told(event: Event) -> None:
-        observer(without_secrets(event, redactor))
+        for seen in discretion.told(event):
+            observer(seen)
 
     return told
 
