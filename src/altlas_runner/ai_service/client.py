@@ -65,7 +65,12 @@ class AiServiceClient:
         services = [alternative.service_name for alternative, _ in self._alternatives]
         budgets = {service: RetryBudget(service) for service in services}
         policy = retry_policy or RetryPolicy(max_retries=self._config.max_retries)
-        self._policy = replace(policy, budgets=tuple(budgets[service] for service in services))
+        configs = [id(alternative) for alternative, _ in self._alternatives]
+        self._policy = replace(
+            policy,
+            budgets=tuple(budgets[service] for service in services),
+            services=tuple(configs.index(each) for each in configs),
+        )
         self._providers: dict[int, Provider] = {}  # by the identity of their configuration
         self._loop: asyncio.AbstractEventLoop | None = None
 
