@@ -119,6 +119,16 @@ static bool package_is_there(const char *python)
     return there;
 }
 
+/*
+ * cffi takes a field of the type of capsules for its lock, as nobody looks up attributes of capsules; where somebody
+ * did, the field is in use, and cffi would abort or wait for ever. Python fills the field again when it needs it. The
+ * caller holds the GIL.
+ */
+static void free_the_lock_of_cffi(void)
+{
+    PyType_Modified(&PyCapsule_Type);
+}
+
 bool altlas_start_python(void)
 {
     static char python[PATH_MAX] = "the Python of this process";
@@ -133,12 +143,14 @@ bool altlas_start_python(void)
         }
         PyGILState_STATE state = PyGILState_Ensure();
         bool there = package_is_there(python);
+        free_the_lock_of_cffi();
         PyGILState_Release(state);
         return there;
     }
     if (!altlas_find_python(python, sizeof python) || !initialize(python))
         return false;
     bool there = package_is_there(python);
+    free_the_lock_of_cffi();
     PyEval_SaveThread(); /* from now on any thread may enter Python */
     return there;
 }

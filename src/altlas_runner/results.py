@@ -51,6 +51,8 @@ class Attempt:
         wait_before_ms: milliseconds waited between the end of the attempt before and the start of this one.
         model: which model was asked, where the executor has several to fall back on; else None.
         service: where that model is, such as `api.example.com`.
+        usage: what this attempt consumed. None when nothing was said about it, or when it is the only one and
+            completed: the task's usage says it then.
     """
 
     number: int
@@ -62,6 +64,7 @@ class Attempt:
     wait_before_ms: int = 0
     model: str | None = None
     service: str | None = None
+    usage: Usage | None = None
 
 
 @dataclass(slots=True)

@@ -98,6 +98,17 @@ def test_a_bad_response_is_retried_once() -> None:
     assert result.status is TaskStatus.FAILED
 
 
+def test_each_attempt_has_what_it_used_and_the_result_their_sum() -> None:
+    def chat(usage: dict[str, int] | None, text: str | None) -> Behaviour:
+        message = {"message": {"content": text}, "finish_reason": "stop"}
+        return answer_json({"choices": [message], "model": "m", "usage": usage})
+
+    used = [{"prompt_tokens": 9, "completion_tokens": 1}, {"prompt_tokens": 9, "completion_tokens": 4}]
+    result, _ = execute(answer(503), chat(used[0], None), chat(used[1], "yes"), protocol="openai")
+    assert [attempt.usage for attempt in result.attempts] == [None, Usage(9, 1), Usage(9, 4)]
+    assert result.usage == Usage(18, 5)
+
+
 def test_the_waits_come_from_the_seeded_source_and_are_recorded() -> None:
     policy = RetryPolicy(max_retries=3, base_seconds=0.05)
     result, server = execute(answer(500), policy=policy)

@@ -30,6 +30,18 @@ def test_it_starts_with_an_empty_environment_in_any_directory(library: Library) 
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 No error\n", "")
 
 
+def test_a_python_host_that_has_looked_into_a_capsule_can_start_it(library: Library, tmp_path: Path) -> None:
+    """cffi keeps its lock in the type of capsules, and aborted where that was in use."""
+    host = tmp_path / "host.py"
+    host.write_text(
+        "import ctypes, datetime, sys\n"
+        "hasattr(datetime.datetime_CAPI, 'anything')\n"
+        "print(ctypes.CDLL(sys.argv[1]).runner_init())\n"
+    )
+    done = run(sys.executable, host, library.path)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
 def test_variables_of_python_and_the_path_have_no_effect(library: Library, tmp_path: Path) -> None:
     """PYTHONHOME alone would end the process."""
     hostile = tmp_path / "altlas_runner"

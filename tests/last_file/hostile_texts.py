@@ -57,7 +57,7 @@ def hostile_last_file(text: str) -> LastFile:
         Attempt(1, START, at(1), TaskStatus.FAILED, text, text),
         Attempt(2, at(2), at(3), TaskStatus.FAILED, text, text, 1000),
     ]
-    artifact = Artifact(text, "text", text, 3, text, text, text, {text: text})
+    artifact = Artifact(text, "text", text, 3, text, text, text, {text: text, "preview": {"text": text}})
     results = [
         TaskResult(text, TaskStatus.COMPLETED, {"text": text, text: text}, artifacts=[artifact], started_at=START),
         TaskResult(other, TaskStatus.FAILED, None, text, text, attempts=attempts, usage=Usage(1, 2), started_at=START),

@@ -3,6 +3,7 @@
 import gc
 import heapq
 import random
+from functools import reduce
 from typing import Any
 
 from altlas_runner.last_file import LastFile
@@ -117,6 +118,14 @@ def _result(source: random.Random, task_id: str, model: str, start: float, fails
     answer: Any = {"text": _text(source, 40).capitalize() + ".", "model": model, "finish_reason": "stop"}
     if source.random() < 0.3:
         answer = {"scores": [round(source.random(), 3) for _ in range(12)], "label": source.choice(_WORDS), "ok": True}
+    usage: Usage | None = Usage(
+        source.randrange(50, 900), source.randrange(20, 400), 0.005 if model == "large-2" else None
+    )
+    if tries > 1:  # an answer that is no JSON has its price as well; a service that refuses asks for nothing
+        said = [attempt for attempt in attempts if attempt.error_code in (None, "AI_BAD_RESPONSE")]
+        for attempt in said:
+            attempt.usage = usage
+        usage = reduce(Usage.plus, [attempt.usage for attempt in said if attempt.usage]) if said else None
     result = TaskResult(
         task_id,
         TaskStatus.FAILED if fails else TaskStatus.COMPLETED,
@@ -128,7 +137,7 @@ def _result(source: random.Random, task_id: str, model: str, start: float, fails
         started_at=at(start),
         completed_at=at(now),
         attempts=attempts,
-        usage=Usage(source.randrange(50, 900), source.randrange(20, 400), 0.005 if model == "large-2" else None),
+        usage=usage,
     )
     return result, now
 

@@ -7,7 +7,7 @@ import pytest
 
 from altlas_runner import __version__
 from altlas_runner.last_file import RunStatus
-from altlas_runner.results import Artifact, TaskResult
+from altlas_runner.results import Artifact, TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
 from tests.last_file.fabricate import DIAMOND, START, alt_file, at, broken_diamond, completed, ended, failed, gathered
 
@@ -163,3 +163,10 @@ def test_a_rate_just_below_one_is_not_rounded_to_a_hundred_per_cent() -> None:
     ids = [f"t{i}" for i in range(10_000)]
     results = [*map(completed, ids[1:]), failed(ids[0])]
     assert "(99.9 %)" in gathered(alt_file(dict.fromkeys(ids, ())), results).summary
+
+
+def test_a_cost_that_json_cannot_hold_is_unknown_of_attempts_as_of_tasks() -> None:
+    result = failed("a")
+    result.usage = result.attempts[0].usage = Usage(1, 2, float("inf"))
+    (found,) = gathered(alt_file({"a": ()}), [result]).task_results
+    assert found.usage == found.attempts[0].usage == Usage(1, 2, None)

@@ -26,11 +26,14 @@ def test_what_is_written_is_read_back_equal_and_written_again_to_the_same_bytes(
     file, results = broken_diamond()
     results[2].artifacts = [Artifact("a1", "json", "application/json", 2, "ab" * 32, "artifacts/x.json", "d", {"k": 1})]
     results[2].usage = Usage(3, 4, 0.5)
+    results[1].attempts[0].usage = Usage(3, 0)
+    results[1].attempts[1].usage = Usage(3, 1, 0.25)
     results[2].metadata = {"n": [1, 2.5, None, True, "ü"]}
     last_file = gathered(file, results)
     content = last_file.to_json()
     again = LastFile.from_json(content)
     assert again == last_file
+    assert [attempt.usage for attempt in again.task_results[1].attempts] == [Usage(3, 0), Usage(3, 1, 0.25)]
     assert again.to_json() == content
     assert content.endswith(b"}\n")
 
@@ -66,6 +69,14 @@ def test_a_result_needs_only_task_id_and_status() -> None:
     last_file = read(document(task_results=[{"task_id": "a", "status": "completed"}]))
     assert last_file.task_results[0].attempts == []
     assert last_file.task_results[0].execution_time_ms == 0
+
+
+def test_a_bundle_from_before_attempts_had_usage_is_read() -> None:
+    written = document()
+    for result in written["task_results"]:
+        for attempt in result["attempts"]:
+            del attempt["usage"]
+    assert [attempt.usage for attempt in read(written).task_results[1].attempts] == [None, None]
 
 
 def test_unknown_fields_of_a_later_1_x_are_passed_over() -> None:

@@ -79,6 +79,42 @@ def test_tokens_and_cost_stand_by_model_with_what_failures_cost() -> None:
     assert "Tasks that completed after a failed attempt, all their attempts 1 10 5 0.2500" in words
 
 
+def test_what_failed_attempts_cost_is_told_attempt_by_attempt() -> None:
+    failure = (TaskStatus.FAILED, "AI_BAD_RESPONSE", "not JSON")
+    attempts = [
+        Attempt(1, at(0), at(1), *failure, usage=Usage(100, 20, 0.5)),
+        Attempt(2, at(2), at(3), *failure),
+        Attempt(3, at(4), at(5), TaskStatus.COMPLETED, usage=Usage(90, 30, 0.25)),
+    ]
+    alone = failed("b")
+    alone.attempts, alone.usage = [Attempt(1, at(0), at(1), *failure)], Usage(7, 0, 0.125)
+    results = [completed("a", usage=Usage(190, 50, 0.75), attempts=attempts), alone]
+    page = report(gathered(alt_file({"a": (), "b": ()}), results))
+    words = section(page, "cost")
+    assert "3 failed attempts used 107 tokens in and 20 out and cost 0.6250; 1 of them did not say." in words
+    assert "Failed attempts 2 107 20 0.6250" in words
+    assert "Cost 0.8750 all tasks priced; 0.6250 in failed attempts" in text_of(page)
+    assert details_of(page)[0]["usages"] == [[100, 20, 0.5], None, [90, 30, 0.25]]
+    assert "usages" not in details_of(page)[1], "the usage of the task says it"
+
+
+def test_the_price_of_a_failed_attempt_is_never_made_up() -> None:
+    priced, unpriced = Usage(10, 1, 0.5), Usage(10, 1)
+
+    def words(*usages: Usage | None) -> str:
+        attempts = [
+            *(Attempt(n, at(n), at(n + 1), TaskStatus.FAILED, usage=used) for n, used in enumerate(usages, 1)),
+            Attempt(len(usages) + 1, at(9), at(10), TaskStatus.COMPLETED),
+        ]
+        last_file = gathered(alt_file({"a": ()}), [completed("a", usage=priced, attempts=attempts)])
+        return section(report(last_file), "cost")
+
+    assert "1 failed attempt used 10 tokens in and 1 out, unpriced." in words(unpriced)
+    assert "used 20 tokens in and 2 out and cost 0.5000 and 1 unpriced." in words(priced, unpriced)
+    assert "What 2 failed attempts used is unknown: they did not say." in words(None, None)
+    assert "No attempt failed." in words()
+
+
 def test_failures_are_told_with_code_reason_what_was_skipped_and_a_command() -> None:
     page = report(gathered(*broken_diamond()))
     words = section(page, "failures")

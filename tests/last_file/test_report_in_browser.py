@@ -13,7 +13,7 @@ import pytest
 from selenium.webdriver import ActionChains
 
 from altlas_runner.last_file import LastFile, render_report
-from altlas_runner.results import Attempt, Usage
+from altlas_runner.results import Artifact, Attempt, Usage
 from altlas_runner.statuses import TaskStatus
 from tests.browser import Browser
 from tests.last_file.fabricate import alt_file, at, broken_diamond, completed, ended, failed, gathered
@@ -46,7 +46,7 @@ def small_run() -> LastFile:
         for task, tag in zip(file.tasks, ["in", "work", "work", "out", "out"], strict=True)
     ]
     attempts = [
-        Attempt(1, at(1), at(2), TaskStatus.FAILED, "AI_CONNECT", "refused"),
+        Attempt(1, at(1), at(2), TaskStatus.FAILED, "AI_CONNECT", "refused", usage=Usage(2, 0)),
         Attempt(2, at(4), at(5), TaskStatus.COMPLETED, wait_before_ms=2000),
     ]
     results[2] = completed(
@@ -102,6 +102,7 @@ def test_an_address_opens_a_task_with_everything_about_it(browser: Browser, tmp_
     browser.until("location.hash === '#task=right'")
     browser.until(f"({DRAWER}).includes('cost 0.5')")
     assert "2.0 s" in browser.run(DRAWER)
+    assert "2 tokens in, 0 out · unpriced" in browser.run("document.querySelector('.attempts').textContent")
     assert browser.run("[...CSS.highlights.keys()].filter((key) => CSS.highlights.get(key).size > 0).length") == 4
     browser.press(ESCAPE)
     browser.until("!document.querySelector('dialog[open]') && location.hash === ''")
@@ -228,7 +229,21 @@ def test_axe_finds_nothing_serious(browser: Browser, tmp_path: Path, dark: bool)
     axe = files_of_package("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     for width, address in ((1440, ""), (1440, "task=left"), (390, "")):
         browser.look(width, dark=dark)
-        opened(browser, small_run(), tmp_path, address)
+        run = small_run()
+        run.task_results[1].artifacts = [
+            Artifact(
+                "left/a.txt",
+                "text",
+                "text/plain",
+                9000,
+                "0" * 64,
+                "artifacts/left/a.txt",
+                "d",
+                {"preview": {"text": "tea"}},
+            )
+        ]
+        opened(browser, run, tmp_path, address)
+        browser.run("(() => { document.querySelector('.preview').open = true; })()")
         if address:
             browser.until("document.querySelector('dialog[open]')")
         browser.command("Runtime.evaluate", expression=axe)

@@ -6,6 +6,7 @@ from importlib.resources import files
 import pytest
 
 CSS = files("altlas_runner.last_file.report").joinpath("style.css").read_text(encoding="utf-8")
+COMPARISON = files("altlas_runner.last_file.comparison").joinpath("page.css").read_text(encoding="utf-8")
 
 
 def palettes() -> dict[str, dict[str, str]]:
@@ -46,3 +47,14 @@ def test_the_page_has_rules_for_phones_and_for_paper() -> None:
     assert "@media (max-width: 760px)" in CSS
     assert "@media print" in CSS
     assert "overflow-wrap: anywhere" in CSS
+
+
+@pytest.mark.parametrize(("theme", "number"), [("light", 0), ("dark", 1)])
+def test_the_comparison_has_the_palette_of_the_report(theme: str, number: int) -> None:
+    block = re.findall(r":root \{(.*?)\}", COMPARISON, re.DOTALL)[number]
+    colours = {
+        name: "#" + 2 * colour[1:] if len(colour) == 4 else colour
+        for name, colour in re.findall(r"--([\w-]+): (#[0-9a-f]+);", block)
+    }
+    assert len(colours) > 10
+    assert colours.items() <= palettes()[theme].items()

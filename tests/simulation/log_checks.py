@@ -165,7 +165,7 @@ class _Events:
         if self._names.count("RunStarted") != 1 or self._names.count("RunFinished") != 1:
             self.problems.append("the run begins or ends more than once")
         for task, result in enumerate(self._run.results or ()):
-            if self._finished.get(task) is not result:
+            if self._finished.get(task) != result:
                 self._complain(task, "has another result than its event says")
         if self._holding:
             self.problems.append(f"{self._holding} hold slots after the end")

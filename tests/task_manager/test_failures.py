@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from altlas_runner.execution import Outcome, TaskAttempt
-from altlas_runner.results import TaskResult
+from altlas_runner.results import TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager import TaskManager
 from altlas_runner.task_manager.scheduler import Scheduler
@@ -76,6 +76,18 @@ def test_a_task_that_waits_for_its_next_attempt_holds_no_slot() -> None:
     assert [(call.task_id, call.started_at) for call in executor.calls] == [("a", 0), ("b", 1), ("c", 2), ("a", 11)]
     assert results["a"].attempts[1].wait_before_ms == 10_000
     assert results["a"].output == "late"
+
+
+def test_each_attempt_has_what_it_used_and_the_result_their_sum() -> None:
+    outcomes = [
+        Outcome.failed("X", "x", retry="yes", usage=Usage(9, 1, 0.5)),
+        Outcome.failed("X", "x", retry="yes"),
+        Outcome.completed("late", usage=Usage(9, 4, 0.25)),
+    ]
+    executor = FakeExecutor(outcomes={"a": outcomes}, max_retries=2)
+    (result,) = run_in_virtual_time(lambda: TaskManager(alt_file_of({"id": "a"}), executor).run())
+    assert [attempt.usage for attempt in result.attempts] == [Usage(9, 1, 0.5), None, Usage(9, 4, 0.25)]
+    assert result.usage == Usage(18, 5, 0.75)
 
 
 def test_a_failure_that_may_be_tried_once_more_is_tried_once_more() -> None:

@@ -103,6 +103,7 @@ class SingleTask:
                 wait_before_ms=round(waited * 1000),
                 model=outcome.model,
                 service=outcome.service,
+                usage=outcome.usage,
             )
         )
         if outcome.usage is not None:

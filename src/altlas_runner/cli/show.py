@@ -17,7 +17,7 @@ from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.report.formats import format_cost, format_duration, format_size, format_time
 from altlas_runner.last_file.task_notes import TaskNote, read_task_notes
 from altlas_runner.last_file.visible_text import shortened, text_width, visible
-from altlas_runner.results import TaskResult
+from altlas_runner.results import TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
 
 __all__ = ["show"]
@@ -114,7 +114,7 @@ def _task_lines(result: TaskResult, note: TaskNote, output: Any) -> Iterator[str
         ("waits for", ", ".join(note.dependencies)),
         ("tags", ", ".join(note.tags)),
         ("error", " ".join(filter(None, (result.error_code, result.error)))),
-        ("usage", _usage(result)),
+        ("usage", _usage(result.usage) if result.usage else ""),
         ("answer", "" if (since := cached_since(result)) is None else f"from the cache, kept since {since}"),
     ]
     for name, fact in facts:
@@ -126,8 +126,9 @@ def _task_lines(result: TaskResult, note: TaskNote, output: Any) -> Iterator[str
         for attempt in result.attempts:
             took = format_duration((attempt.ended_at - attempt.started_at).total_seconds() * 1000)
             waited = f", after a wait of {format_duration(attempt.wait_before_ms)}" if attempt.wait_before_ms else ""
+            used = f", {_usage(attempt.usage)}" if attempt.usage else ""
             reason = f": {attempt.error_code} {attempt.error or ''}".rstrip() if attempt.error_code else ""
-            yield f"  attempt {attempt.number}  {attempt.status}, {took}{waited}{visible(reason)}"
+            yield f"  attempt {attempt.number}  {attempt.status}, {took}{waited}{used}{visible(reason)}"
     for artifact in result.artifacts or ():
         size = format_size(artifact.size_bytes)
         yield f"  artifact   {visible(artifact.path)}  {visible(artifact.mime_type)}, {size}"
@@ -140,10 +141,7 @@ def _task_lines(result: TaskResult, note: TaskNote, output: Any) -> Iterator[str
                 yield f"… {len(text):,} characters; --json has all"
 
 
-def _usage(result: TaskResult) -> str:
-    if result.usage is None:
-        return ""
-    usage = result.usage
+def _usage(usage: Usage) -> str:
     cost = "unpriced" if usage.cost is None else f"cost {format_cost(usage.cost)}"
     return f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out, {cost}"
 

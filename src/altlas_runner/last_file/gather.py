@@ -171,6 +171,7 @@ class _Redaction:
             attempt.wait_before_ms,
             self.optional(attempt.model),
             self.optional(attempt.service),
+            attempt.usage and _finite(attempt.usage),
         )
 
     def _artifact(self, artifact: Artifact) -> Artifact:

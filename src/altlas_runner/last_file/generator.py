@@ -146,7 +146,8 @@ class LastFileGenerator:
         ended = completed_at or max((as_utc(r.completed_at) for r in results if r.completed_at), default=now)
         started = started_at or min((as_utc(r.started_at) for r in results if r.started_at), default=ended)
         redactor = redactor_for(alt_file, resolved or {}, redactor)
-        store = self.artifact_store(last_id, redactor=redactor)
+        kept = [artifact for result in results for artifact in result.artifacts or ()]
+        store = BundleArtifacts(directory, compress=self._compression, redactor=redactor, kept=kept)
         last_file = gather_last_file(
             alt_file,
             [_with_artifacts(result, store) for result in results],

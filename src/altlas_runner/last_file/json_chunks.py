@@ -13,7 +13,7 @@ from altlas_runner.statuses import TaskStatus
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from altlas_runner.results import TaskResult
+    from altlas_runner.results import TaskResult, Usage
 
 __all__ = ["json_chunks"]
 
@@ -76,10 +76,13 @@ def _plain(result: TaskResult) -> dict[str, Any]:
                 "wait_before_ms": attempt.wait_before_ms,
                 "model": attempt.model,
                 "service": attempt.service,
+                "usage": attempt.usage and _usage(attempt.usage),
             }
             for attempt in result.attempts
         ],
-        "usage": None
-        if usage is None
-        else {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost": usage.cost},
+        "usage": usage and _usage(usage),
     }
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost": usage.cost}

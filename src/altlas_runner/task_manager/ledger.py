@@ -250,7 +250,7 @@ class Ledger:
         attempt = Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited)
         attempts.append(attempt)
         if outcome is not None:
-            attempt.model, attempt.service = outcome.model, outcome.service
+            attempt.model, attempt.service, attempt.usage = outcome.model, outcome.service, outcome.usage
             if outcome.usage is not None:
                 before = self._usage.get(task)
                 self._usage[task] = outcome.usage if before is None else before.plus(outcome.usage)

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from altlas_runner.last_file.artifacts.names import UniqueNames, directory_name, safe_name
 from altlas_runner.last_file.artifacts.offers import ArtifactLimits, Offer, offers_of
 from altlas_runner.last_file.artifacts.places import open_directory, open_file_below
+from altlas_runner.last_file.artifacts.previews import MOST_PREVIEW_BYTES, PREVIEW, preview_of
 from altlas_runner.last_file.artifacts.types import artifact_type_of, mime_type_of
 from altlas_runner.last_file.artifacts.writing import CHUNK_LENGTH, TooLargeError, Written, write_content
 from altlas_runner.last_file.visible_text import shortened, visible
@@ -47,10 +48,17 @@ class BundleArtifacts:
         compress: whether content is compressed where that makes it smaller.
         redactor: removes secrets from texts.
         limits: how much one task may give away.
+        kept: artifacts that the bundle has already; their previews count against the limit of the bundle.
     """
 
     def __init__(
-        self, bundle: Path, *, compress: bool, redactor: Redactor | None = None, limits: ArtifactLimits | None = None
+        self,
+        bundle: Path,
+        *,
+        compress: bool,
+        redactor: Redactor | None = None,
+        limits: ArtifactLimits | None = None,
+        kept: Iterable[Artifact] = (),
     ) -> None:
         self._bundle = bundle
         self._compress = compress
@@ -58,6 +66,8 @@ class BundleArtifacts:
         self._limits = limits or ArtifactLimits()
         self._names: dict[str, UniqueNames] = {}
         self._lock = threading.Lock()
+        previews = [(artifact.metadata or {}).get(PREVIEW) for artifact in kept]
+        self._preview_room = MOST_PREVIEW_BYTES - sum(len(to_json(preview)) for preview in previews if preview)
 
     def keep(
         self, task_id: str, output: Any, given: Sequence[Mapping[str, Any]], *, files_in: Path | None
@@ -100,7 +110,7 @@ class BundleArtifacts:
             sha256=written.sha256,
             path=path,
             description="the whole output of the task",
-            metadata={**HOLDS_OUTPUT, **_compression(written)},
+            metadata={**HOLDS_OUTPUT, **_compression(written), **self._preview("application/json", written)},
         )
 
     def remove_others(self, kept: Iterable[Artifact]) -> None:
@@ -136,7 +146,7 @@ class BundleArtifacts:
             )
         mime_type = mime_type_of(wished, offer.mime_type, written.head)
         original = {} if offer.name == name else {"name": offer.name[: 4 * _NAME_SHOWN]}
-        notes = {**original, **_compression(written)}
+        notes = {**original, **_compression(written), **self._preview(mime_type, written)}
         return Artifact(
             id=f"{directory_id}/{name}",
             artifact_type=artifact_type_of(wished, mime_type),
@@ -173,6 +183,18 @@ class BundleArtifacts:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+    def _preview(self, mime_type: str, written: Written) -> dict[str, Any]:
+        """The preview, as long as the bundle has room for it."""
+        preview = preview_of(mime_type, written.size_bytes, written.head)
+        if preview is None:
+            return {}
+        size = len(to_json(preview))
+        with self._lock:
+            if size > self._preview_room:
+                return {}
+            self._preview_room -= size
+        return {PREVIEW: preview}
 
     def _take_name(self, directory: int, directory_id: str, wished: str) -> str:
         with self._lock:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from altlas_runner.results import ArtifactType
 
-__all__ = ["HEAD_LENGTH", "artifact_type_of", "is_text", "mime_type_of"]
+__all__ = ["HEAD_LENGTH", "artifact_type_of", "is_text", "is_textual", "mime_type_of", "shown_type"]
 
 HEAD_LENGTH = 65_536
 """How many of the first bytes are looked at."""
@@ -44,6 +44,11 @@ def is_text(head: bytes) -> bool:
     return True
 
 
+def is_textual(mime_type: str) -> bool:
+    """Whether content of this type is text."""
+    return _TEXTUAL.fullmatch(mime_type) is not None
+
+
 def mime_type_of(name: str, said: str | None, head: bytes) -> str:
     r"""The MIME type: what the content shows goes before what is said, and that before the name.
 
@@ -59,7 +64,7 @@ def mime_type_of(name: str, said: str | None, head: bytes) -> str:
         'image/png'
     """
     text = is_text(head)
-    shown = _shown_type(head) if not text or head.startswith(b"%PDF-") else None
+    shown = shown_type(head) if not text or head.startswith(b"%PDF-") else None
     for claim in (said, _types().guess_type(name, strict=False)[0]):
         claimed = claim.partition(";")[0].strip().lower() if isinstance(claim, str) else ""
         if not _MIME.fullmatch(claimed):
@@ -67,7 +72,7 @@ def mime_type_of(name: str, said: str | None, head: bytes) -> str:
         if shown is not None:
             if shown == "application/zip" and _ZIPPED.fullmatch(claimed):
                 return claimed
-        elif bool(_TEXTUAL.fullmatch(claimed)) == text and not _can_be_seen(claimed):
+        elif is_textual(claimed) == text and not _can_be_seen(claimed):
             return claimed
     return shown or ("text/plain" if text else "application/octet-stream")
 
@@ -83,12 +88,13 @@ def artifact_type_of(name: str, mime_type: str) -> ArtifactType:
         return "image"
     if mime_type in ("application/json", "application/x-ndjson") or mime_type.endswith("+json"):
         return "json"
-    if _TEXTUAL.fullmatch(mime_type):
+    if is_textual(mime_type):
         return "log" if name.lower().endswith(".log") or mime_type == "text/x-log" else "text"
     return "other" if mime_type == "application/octet-stream" else "file"
 
 
-def _shown_type(head: bytes) -> str | None:
+def shown_type(head: bytes) -> str | None:
+    """The MIME type that the first bytes show, or None."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     return next((mime_type for magic, mime_type in _MAGIC if head.startswith(magic)), None)

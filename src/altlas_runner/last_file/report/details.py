@@ -6,8 +6,10 @@ import re
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
+from altlas_runner.last_file.artifacts.previews import Preview, read_preview
 from altlas_runner.last_file.report.commands import command_to_look
 from altlas_runner.last_file.report.excerpts import Excerpt, excerpt_of
+from altlas_runner.last_file.report.formats import format_size
 from altlas_runner.last_file.report.packing import packed
 from altlas_runner.last_file.report.run_record import ID_LENGTH, NEVER, RunRecord
 from altlas_runner.last_file.visible_text import shortened
@@ -16,9 +18,9 @@ from altlas_runner.statuses import TaskStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
 
-    from altlas_runner.results import Artifact, TaskResult
+    from altlas_runner.results import Artifact, TaskResult, Usage
 
-__all__ = ["CHUNK", "FULL", "detail_chunks", "detail_of", "notable_tasks"]
+__all__ = ["CHUNK", "FULL", "detail_chunks", "detail_of", "notable_tasks", "preview_excerpt"]
 
 CHUNK = 500
 """Tasks in one chunk."""
@@ -108,6 +110,9 @@ def detail_of(record: RunRecord, task: int, limit: int) -> dict[str, Any]:
         if result.status in (TaskStatus.FAILED, TaskStatus.TIMEOUT):
             detail["command"] = command_to_look(record, task)
         _add_result(detail, result, f"/task_results/{record.positions[task]}", limit)
+        usages = record.usages(task)
+        if len(usages) > 1 and any(usages):
+            detail["usages"] = [usage and _usage(usage) for usage in usages]
         if record.starts[task] != NEVER:
             detail["waited"] = record.starts[task] - record.ready[task]
     return detail
@@ -126,11 +131,15 @@ def _add_result(detail: dict[str, Any], result: TaskResult, place: str, limit: i
             for a in result.attempts
         ]
     if result.usage is not None:
-        detail["usage"] = [result.usage.input_tokens, result.usage.output_tokens, result.usage.cost]
+        detail["usage"] = _usage(result.usage)
     if result.artifacts:
-        detail["artifacts"] = [_artifact(artifact) for artifact in result.artifacts[:_LISTED]]
+        detail["artifacts"] = [_artifact(artifact, limit) for artifact in result.artifacts[:_LISTED]]
     if result.metadata:
         detail["metadata"] = excerpt_of(result.metadata, limit, f"{place}/metadata")
+
+
+def _usage(usage: Usage) -> list[Any]:
+    return [usage.input_tokens, usage.output_tokens, usage.cost]
 
 
 def _output(output: Any, place: str, limit: int) -> dict[str, Any]:
@@ -182,8 +191,8 @@ def _offered_image(offer: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _artifact(artifact: Artifact) -> list[Any]:
-    return [
+def _artifact(artifact: Artifact, limit: int) -> list[Any]:
+    facts = [
         _cut(artifact.path, 4 * ID_LENGTH),
         artifact.artifact_type,
         _cut(artifact.mime_type, ID_LENGTH),
@@ -191,6 +200,21 @@ def _artifact(artifact: Artifact) -> list[Any]:
         _cut(artifact.sha256, 64),
         _cut(artifact.description or "", ID_LENGTH),
     ]
+    preview = read_preview(artifact)
+    if preview is None:
+        return facts
+    if preview.picture:
+        return [*facts, {"picture": preview.picture} if limit >= FULL else {"note": "Its preview is left out here."}]
+    return [*facts, preview_excerpt(preview, artifact, limit)]
+
+
+def preview_excerpt(preview: Preview, artifact: Artifact, limit: int) -> Excerpt:
+    """The text of a preview, and what of the artifact it is."""
+    text = preview.text[:limit]
+    found: Excerpt = {"text": text, "json": True} if preview.is_json else {"text": text}
+    if preview.is_shortened or len(text) < len(preview.text):
+        found["note"] = f"The first {len(text):,} characters of {format_size(artifact.size_bytes)}."
+    return found
 
 
 def _cut(text: str, limit: int) -> str:

@@ -13,10 +13,10 @@ from altlas_runner.statuses import TaskStatus
 
 if TYPE_CHECKING:
     from altlas_runner.last_file.report.critical_path import CriticalPath
-    from altlas_runner.last_file.report.measures import Spending
+    from altlas_runner.last_file.report.measures import InVain, Spending
     from altlas_runner.last_file.report.run_record import RunRecord
 
-__all__ = ["Share", "Tile", "path_in_words", "shares_of", "tiles_of", "verdict_of"]
+__all__ = ["Share", "Tile", "path_in_words", "price_in_words", "shares_of", "tiles_of", "vain_in_words", "verdict_of"]
 
 _NAME_LENGTH = 24
 
@@ -72,7 +72,7 @@ def shares_of(record: RunRecord) -> list[Share]:
     return shares
 
 
-def tiles_of(record: RunRecord, path: CriticalPath, spent: Spending, in_vain_ms: int) -> list[Tile]:
+def tiles_of(record: RunRecord, path: CriticalPath, spent: Spending, vain: InVain) -> list[Tile]:
     """Success rate, duration, critical path, retries, tokens and cost."""
     results = record.last_file.task_results
     completed = sum(result.status is TaskStatus.COMPLETED for result in results)
@@ -94,14 +94,14 @@ def tiles_of(record: RunRecord, path: CriticalPath, spent: Spending, in_vain_ms:
         Tile(
             "Retries",
             f"{retries:,}",
-            f"{format_duration(in_vain_ms)} in failed attempts" if in_vain_ms else "no attempt failed",
+            f"{format_duration(vain.milliseconds)} in failed attempts" if vain.attempts else "no attempt failed",
         ),
         Tile(
             "Tokens",
-            f"{tokens:,}" if spent.tasks else "unknown",
-            f"{spent.input_tokens:,} in, {spent.output_tokens:,} out" if spent.tasks else "none reported",
+            f"{tokens:,}" if spent.count else "unknown",
+            f"{spent.input_tokens:,} in, {spent.output_tokens:,} out" if spent.count else "none reported",
         ),
-        Tile("Cost", format_cost(spent.cost) if spent.is_priced else "unpriced", _price_remark(spent)),
+        Tile("Cost", format_cost(spent.cost) if spent.is_priced else "unpriced", _price_remark(spent, vain)),
     ]
 
 
@@ -117,10 +117,31 @@ def path_in_words(record: RunRecord, path: CriticalPath) -> str:
     )
 
 
-def _price_remark(spent: Spending) -> str:
+def price_in_words(spent: Spending) -> str:
+    """What something cost, never without saying what of it has no known price."""
+    if not spent.is_priced:
+        return "unpriced"
+    return format_cost(spent.cost) + (f" and {spent.unpriced:,} unpriced" if spent.unpriced else "")
+
+
+def vain_in_words(vain: InVain) -> str:
+    """For example: 3 failed attempts used 1,200 tokens in and 40 out and cost 0.0041; 1 of them did not say."""
+    if not vain.attempts:
+        return "No attempt failed"
+    attempts = f"{vain.attempts:,} failed attempt{'' if vain.attempts == 1 else 's'}"
+    spent, silent = vain.spent, vain.attempts - vain.spent.count
+    if not spent.count:
+        return f"What {attempts} used is unknown: {'it' if vain.attempts == 1 else 'they'} did not say"
+    price = f" and cost {price_in_words(spent)}" if spent.is_priced else ", unpriced"
+    used = f"{attempts} used {spent.input_tokens:,} tokens in and {spent.output_tokens:,} out{price}"
+    return used + (f"; {silent:,} of them did not say" if silent else "")
+
+
+def _price_remark(spent: Spending, vain: InVain) -> str:
     if not spent.is_priced:
         return "no price is known"
-    return f"{spent.unpriced:,} {_tasks(spent.unpriced)} unpriced" if spent.unpriced else "all tasks priced"
+    remark = f"{spent.unpriced:,} {_tasks(spent.unpriced)} unpriced" if spent.unpriced else "all tasks priced"
+    return f"{remark}; {price_in_words(vain.spent)} in failed attempts" if vain.spent.count else remark
 
 
 def _tasks(count: int) -> str:

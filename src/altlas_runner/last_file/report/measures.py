@@ -11,11 +11,12 @@ from altlas_runner.last_file.visible_text import shortened
 from altlas_runner.statuses import TaskStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from altlas_runner.last_file.report.run_record import RunRecord
+    from altlas_runner.results import Usage
 
-__all__ = ["PERCENTILES", "Spending", "Spread", "concurrency_of", "spending_of", "spreads_of"]
+__all__ = ["PERCENTILES", "InVain", "Spending", "Spread", "concurrency_of", "in_vain", "spending_of", "spreads_of"]
 
 PERCENTILES = (50, 90, 95, 99)
 _BUCKETS = 480
@@ -36,10 +37,19 @@ class Spread:
 
 @dataclass(slots=True)
 class Spending:
-    """Tokens and cost of some tasks; `cost` holds those whose price is known, `unpriced` counts the others."""
+    """Tokens and cost of some tasks or attempts.
+
+    Attributes:
+        name: what they are.
+        count: those that said what they used.
+        input_tokens: that they sent.
+        output_tokens: that they received.
+        cost: of those whose price is known.
+        unpriced: how many the others are.
+    """
 
     name: str
-    tasks: int = 0
+    count: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float = 0.0
@@ -48,7 +58,30 @@ class Spending:
     @property
     def is_priced(self) -> bool:
         """Whether any of it has a price."""
-        return self.unpriced < self.tasks
+        return self.unpriced < self.count
+
+    def add(self, usage: Usage) -> None:
+        """One more of them."""
+        self.count += 1
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        self.cost += usage.cost or 0.0
+        self.unpriced += usage.cost is None
+
+
+@dataclass(frozen=True, slots=True)
+class InVain:
+    """What attempts took that did not complete.
+
+    Attributes:
+        attempts: how many there were.
+        milliseconds: that they took.
+        spent: by those that said so.
+    """
+
+    attempts: int
+    milliseconds: int
+    spent: Spending
 
 
 def spreads_of(record: RunRecord) -> list[Spread]:
@@ -107,22 +140,24 @@ def spending_of(record: RunRecord) -> tuple[Spending, list[Spending], list[Spend
         elif len(record.tries[task]) > 1:
             rows.append(retried)
         for row in rows:
-            row.tasks += 1
-            row.input_tokens += result.usage.input_tokens
-            row.output_tokens += result.usage.output_tokens
-            row.cost += result.usage.cost or 0.0
-            row.unpriced += result.usage.cost is None
+            row.add(result.usage)
     by_model = sorted(models.values(), key=lambda row: (-row.cost, -row.input_tokens - row.output_tokens, row.name))
-    return whole, by_model, [row for row in (lost, retried) if row.tasks]
+    return whole, by_model, [row for row in (lost, retried) if row.count]
 
 
-def time_in_vain(record: RunRecord) -> int:
-    """Milliseconds that attempts took which did not complete."""
-    return sum(_in_vain(tries) for tries in record.tries)
-
-
-def _in_vain(tries: Iterable[tuple[int, int, TaskStatus]]) -> int:
-    return sum(end - start for start, end, status in tries if status is not TaskStatus.COMPLETED)
+def in_vain(record: RunRecord) -> InVain:
+    """Time, tokens and cost of the attempts that did not complete."""
+    attempts, milliseconds, spent = 0, 0, Spending("Failed attempts")
+    for task, tries in enumerate(record.tries):
+        if all(status is TaskStatus.COMPLETED for _, _, status in tries):
+            continue
+        for (start, end, status), usage in zip(tries, record.usages(task), strict=True):
+            if status is not TaskStatus.COMPLETED:
+                attempts += 1
+                milliseconds += end - start
+                if usage is not None:
+                    spent.add(usage)
+    return InVain(attempts, milliseconds, spent)
 
 
 def _model(value: Any) -> str:

@@ -72,6 +72,9 @@ def _rendered(last_file: LastFile) -> str:
     view = view_of(record)
     index = packed({**view.index, "chunk": CHUNK})
     budget = _PAGE + _PAGE_OF_A_TASK * len(record) - _STATIC - len(index) - len(view.svg or "")
+    budget -= sum(
+        len(row.picture[1]) if row.picture else len((row.excerpt or {}).get("text", "")) for row in view.artifacts
+    )
     return _template().render(
         view=view,
         svg=Markup(view.svg) if view.svg else None,  # noqa: S704 - the SVG escapes every text itself

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from altlas_runner.last_file.models import LastFile
-    from altlas_runner.results import TaskResult
+    from altlas_runner.results import TaskResult, Usage
 
 __all__ = ["ID_LENGTH", "NEVER", "RunRecord", "Try"]
 
@@ -98,6 +98,13 @@ class RunRecord:
     def failed(self) -> list[int]:
         """The tasks that failed by themselves: failed and timeout."""
         return [t for t, s in enumerate(self.graph.statuses) if s in (TaskStatus.FAILED, TaskStatus.TIMEOUT)]
+
+    def usages(self, task: int) -> list[Usage | None]:
+        """What each try of a task used, where that was said; what an only one used is what its task did."""
+        result, tries = self.results[task], self.tries[task]
+        if result is None or len(tries) == 1:
+            return [None if result is None else result.usage for _ in tries]
+        return [attempt.usage for attempt in result.attempts[: len(tries)]]
 
     def _tries(self, result: TaskResult | None) -> list[Try]:
         if result is None or result.started_at is None:

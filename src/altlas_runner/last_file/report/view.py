@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from altlas_runner.last_file.artifacts.previews import read_preview
 from altlas_runner.last_file.graph import collapse, render_svg
 from altlas_runner.last_file.graph.svg import can_be_drawn
 from altlas_runner.last_file.report.columns import index_of
 from altlas_runner.last_file.report.commands import command_to_continue, command_to_look
 from altlas_runner.last_file.report.critical_path import critical_path_of
-from altlas_runner.last_file.report.details import FULL, detail_of, notable_tasks
+from altlas_runner.last_file.report.details import FULL, detail_of, notable_tasks, preview_excerpt
 from altlas_runner.last_file.report.excerpts import Excerpt, excerpt_of
 from altlas_runner.last_file.report.failure_groups import FailureGroup, failure_groups
-from altlas_runner.last_file.report.formats import format_cost, format_duration, format_size, format_time
-from altlas_runner.last_file.report.headline import Share, Tile, path_in_words, shares_of, tiles_of, verdict_of
-from altlas_runner.last_file.report.measures import PERCENTILES, Spending, spending_of, spreads_of, time_in_vain
+from altlas_runner.last_file.report.formats import format_duration, format_size, format_time
+from altlas_runner.last_file.report.headline import (
+    Share,
+    Tile,
+    path_in_words,
+    price_in_words,
+    shares_of,
+    tiles_of,
+    vain_in_words,
+    verdict_of,
+)
+from altlas_runner.last_file.report.measures import PERCENTILES, Spending, in_vain, spending_of, spreads_of
 from altlas_runner.last_file.report.provenance import provenance_of, warnings_of
 from altlas_runner.last_file.report.run_record import ID_LENGTH, RunRecord
 from altlas_runner.last_file.visible_text import shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from altlas_runner.last_file.report.critical_path import CriticalPath
+    from altlas_runner.results import Artifact
     from altlas_runner.statuses import TaskStatus
 
 __all__ = ["Reference", "ReportView", "view_of"]
@@ -32,6 +45,7 @@ _GROUPS, _GROUP_TASKS = 30, 6
 _PATH_TASKS = 12
 _SECTIONS, _SECTION_CHARACTERS, _SECTION_LEAST = 200, 100_000, 300
 _ARTIFACTS = 100
+_PREVIEW_CHARACTERS = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,8 @@ class ArtifactRow:
     kind: str
     size: str
     sha256: str
+    picture: tuple[str, str] | None = None
+    excerpt: Excerpt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +130,7 @@ class ReportView:
     svg: str | None
     graph_note: str
     spending: list[list[str]]
+    spending_words: str
     spending_notes: list[list[str]]
     artifacts: list[ArtifactRow]
     more_artifacts: int
@@ -131,7 +148,7 @@ def view_of(record: RunRecord) -> ReportView:
     path = critical_path_of(record.graph, record.order, [record.duration(task) for task in range(len(record))])
     groups, group_of = failure_groups(record)
     spent, by_model, extra = spending_of(record)
-    in_vain = time_in_vain(record)
+    vain = in_vain(record)
     svg, graph_note, box_of = _graph(record, path)
     artifacts = [(t, a) for t, r in enumerate(record.results) if r is not None for a in r.artifacts or ()]
     sections = _sections(record)
@@ -145,7 +162,7 @@ def view_of(record: RunRecord) -> ReportView:
         started=format_time(last_file.execution_started),
         duration=format_duration(record.total_ms),
         shares=shares_of(record),
-        tiles=tiles_of(record, path, spent, in_vain),
+        tiles=tiles_of(record, path, spent, vain),
         next_command=command_to_continue(record),
         warnings=warnings_of(last_file),
         groups=[_group(record, number, group) for number, group in enumerate(groups[:_GROUPS])],
@@ -161,10 +178,11 @@ def view_of(record: RunRecord) -> ReportView:
         svg=svg,
         graph_note=graph_note,
         spending=[_spending_row(row) for row in (by_model if len(by_model) == 1 else [*by_model, spent])]
-        if spent.tasks
+        if spent.count
         else [],
-        spending_notes=[_spending_row(row) for row in extra],
-        artifacts=[_artifact(record, task, artifact) for task, artifact in artifacts[:_ARTIFACTS]],
+        spending_words=vain_in_words(vain),
+        spending_notes=[_spending_row(row) for row in ([vain.spent] if vain.spent.count else []) + extra],
+        artifacts=_artifacts(record, artifacts[:_ARTIFACTS]),
         more_artifacts=max(0, len(artifacts) - _ARTIFACTS),
         sections=sections,
         without_section=len(record) - len(sections),
@@ -231,23 +249,31 @@ def _graph(record: RunRecord, path: CriticalPath) -> tuple[str | None, str, list
 
 
 def _spending_row(row: Spending) -> list[str]:
-    cost = format_cost(row.cost) if row.is_priced else "unpriced"
-    if row.is_priced and row.unpriced:
-        cost += f" and {row.unpriced:,} unpriced"
-    return [row.name, f"{row.tasks:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}", cost]
+    return [row.name, f"{row.count:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}", price_in_words(row)]
 
 
-def _artifact(record: RunRecord, task: int, artifact: Any) -> ArtifactRow:
-    segments = artifact.path.split("/")
-    inside = segments[0] == "artifacts" and not {"", ".", ".."} & set(segments) and "\\" not in artifact.path
-    return ArtifactRow(
-        _reference(record, task),
-        shortened(artifact.path, ID_LENGTH),
-        "/".join(quote(segment, safe="") for segment in segments) if inside else "",
-        f"{artifact.artifact_type}, {shortened(artifact.mime_type, 80)}",
-        format_size(artifact.size_bytes),
-        artifact.sha256[:12],
-    )
+def _artifacts(record: RunRecord, artifacts: Sequence[tuple[int, Artifact]]) -> list[ArtifactRow]:
+    """Rows of artifacts; the first of them with previews, as many as may stand in the page twice."""
+    rows, room = [], _PREVIEW_CHARACTERS
+    for task, artifact in artifacts:
+        segments = artifact.path.split("/")
+        inside = segments[0] == "artifacts" and not {"", ".", ".."} & set(segments) and "\\" not in artifact.path
+        row = ArtifactRow(
+            _reference(record, task),
+            shortened(artifact.path, ID_LENGTH),
+            "/".join(quote(segment, safe="") for segment in segments) if inside else "",
+            f"{artifact.artifact_type}, {shortened(artifact.mime_type, 80)}",
+            format_size(artifact.size_bytes),
+            artifact.sha256[:12],
+        )
+        preview = read_preview(artifact)
+        length = len(preview.picture[1] if preview.picture else preview.text) if preview else 0
+        if preview is not None and length <= room:
+            room -= length
+            excerpt = None if preview.picture else preview_excerpt(preview, artifact, FULL)
+            row = replace(row, picture=preview.picture, excerpt=excerpt)
+        rows.append(row)
+    return rows
 
 
 def _sections(record: RunRecord) -> list[Section]:

@@ -63,7 +63,7 @@ class Drawer {
       detail.command && el("div", { class: "command" }, el("code", null, visible(detail.command)), copyButton(detail.command)),
       ...this.excerpt(detail.code ? `Error ${visible(detail.code)}` : "Error", detail.error, "error"),
       ...this.attempts(task, detail),
-      ...(detail.images ?? []).map(([type, base64], i) => this.image(type, base64, i)),
+      ...(detail.images ?? []).map(([type, base64], i) => picture(type, base64, `Picture ${i + 1} of the output`)),
       ...this.excerpt("Output", detail.answer),
       ...this.excerpt(detail.answer ? "Beside the text" : "Output", detail.output),
       detail.facts?.length && el("dl", { class: "pairs inline" }, ...detail.facts.map(([name, value]) => this.pair(name, strange(value)))),
@@ -83,8 +83,7 @@ class Drawer {
       detail.waited > 0 && `waited ${formatDuration(detail.waited)} for a slot`,
       tasks.tryCount(task) > 1 && `${formatCount(tasks.tryCount(task))} attempts`,
       ran && (tasks.onPath.has(task) ? "on the critical path" : tasks.slack[task] > 0 && `slack ${formatDuration(tasks.slack[task])}`),
-      detail.usage && `${formatCount(detail.usage[0])} tokens in, ${formatCount(detail.usage[1])} out`,
-      detail.usage && (detail.usage[2] === null ? "unpriced" : `cost ${formatCost(detail.usage[2])}`),
+      detail.usage && usageInWords(detail.usage),
     ].filter(Boolean).join(" · ");
   }
 
@@ -99,9 +98,13 @@ class Drawer {
   /** A text or a JSON value under a heading. A model's Markdown is a text like any other. */
   excerpt(label, excerpt, kind = "") {
     if (!excerpt) return [];
-    const text = excerpt.text.startsWith("\n") ? "\n" + excerpt.text : excerpt.text;
-    const block = el("pre", { class: `${excerpt.json ? "json" : "text"} ${kind}`, dir: excerpt.json ? "ltr" : "auto", tabindex: "0", "aria-label": label, role: "group" }, visible(text));
+    const block = this.text(label, excerpt, kind);
     return [el("div", { class: "heading" }, el("h3", null, label), copyButton(excerpt.text, block)), block, excerpt.note && el("p", { class: "note" }, excerpt.note)];
+  }
+
+  text(label, { text, json }, kind = "") {
+    const attributes = { class: `${json ? "json" : "text"} ${kind}`, dir: json ? "ltr" : "auto", tabindex: "0", "aria-label": label, role: "group" };
+    return el("pre", attributes, visible(text.startsWith("\n") ? "\n" + text : text));
   }
 
   attempts(task, detail) {
@@ -111,23 +114,23 @@ class Drawer {
       const [start, end, status] = tries[i] ?? [0, 0, "failed"];
       return el("li", null,
         el("p", null, el("b", null, `${i + 1}`), " ", pill(status), ` ${formatDuration(end - start)} from +${formatDuration(start)}`,
-          wait > 0 && el("span", { class: "wait" }, ` after waiting ${formatDuration(wait)}`)),
+          wait > 0 && el("span", { class: "wait" }, ` after waiting ${formatDuration(wait)}`),
+          detail.usages && el("span", { class: "used" }, ` · ${detail.usages[i] ? usageInWords(detail.usages[i]) : "usage not said"}`)),
         (code || error) && el("p", { class: "reason", dir: "auto" }, code && el("code", null, visible(code)), " ", visible(error)));
     });
     return [el("h3", null, "Attempts"), barOf(this.tasks, task), el("ol", { class: "attempts" }, ...rows)];
   }
 
-  image(type, base64, number) {
-    return el("img", { src: `data:${type};base64,${base64}`, alt: `Picture ${number + 1} of the output`, class: "picture" });
-  }
-
   artifacts(found) {
     if (!found) return [];
-    const rows = found.map(([path, kind, type, size, sha256, description]) => {
+    const rows = found.map(([path, kind, type, size, sha256, description, preview]) => {
       const address = artifactAddress(path);
       return el("li", null, address ? el("a", { href: address }, strange(path)) : strange(path),
         el("p", { class: "note" }, `${kind}, ${visible(type)}, ${formatSize(size)}, SHA-256 ${visible(sha256)}`),
-        description && el("p", { class: "note", dir: "auto" }, visible(description)));
+        description && el("p", { class: "note", dir: "auto" }, visible(description)),
+        preview?.picture && picture(...preview.picture, `Preview of ${visible(path)}`),
+        preview?.text && this.text("Preview", preview),
+        preview?.note && el("p", { class: "note" }, preview.note));
     });
     return [el("h3", null, "Artifacts"), el("ul", { class: "files" }, ...rows)];
   }
@@ -140,6 +143,13 @@ class Drawer {
       tags.length && el("dl", { class: "pairs" }, this.pair("Tags", ...tags))];
   }
 }
+
+/** A small picture whose type was checked: never one that can act. */
+const picture = (type, base64, alt) => el("img", { src: `data:${type};base64,${base64}`, alt, class: "picture" });
+
+/** Tokens and cost; an unknown price says so. */
+const usageInWords = ([sent, received, cost]) =>
+  `${formatCount(sent)} tokens in, ${formatCount(received)} out · ${cost === null ? "unpriced" : `cost ${formatCost(cost)}`}`;
 
 /** The address of a file inside the bundle, or an empty text for a path that leads elsewhere. */
 const artifactAddress = (path) => {

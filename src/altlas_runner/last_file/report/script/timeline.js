@@ -117,7 +117,7 @@ class Timeline {
       pen.fillStyle = paint.muted;
       const label = formatDuration(ms);
       pen.textAlign = x + pen.measureText(label).width / 2 > this.right ? "right" : ms === 0 ? "left" : "center";
-      pen.fillText(label, x, 9);
+      pen.fillText(label, x, 12);
     }
     pen.textAlign = "left";
   }
