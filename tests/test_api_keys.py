@@ -1,5 +1,6 @@
 """Where the key comes from: the environment, a file, or a program such as a keyring; none of them shows it."""
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from altlas_runner import ConfigurationError, RunnerConfig
+from altlas_runner import ConfigurationError, LastFile, Runner, RunnerConfig
 from altlas_runner import api_key as sources
+from altlas_runner.testing import alt_file_of
 
 KEY = "sk-planted-0123456789"
 
@@ -131,3 +133,56 @@ def test_secrets_of_that_service_show_in_no_text_of_the_configuration() -> None:
 def test_a_setting_of_the_service_that_does_not_fit_is_named(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         RunnerConfig(**values)
+
+
+def test_a_run_that_needs_no_key_does_not_look_for_one(tmp_path: Path) -> None:
+    config = RunnerConfig(ai_api_key_file=tmp_path / "none", output_dir=tmp_path, generate_graphs=False)
+    alt_file = alt_file_of({"id": "a", "parameters": {"task_type": "seven"}})
+    last_file = asyncio.run(Runner(config, handlers={"seven": lambda task: 7}).execute(alt_file))
+    assert last_file.task_results[0].output == 7
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        asyncio.run(Runner(config).execute(alt_file))
+
+
+def test_a_key_that_stands_in_the_configuration_does_not_show_in_a_run_that_needs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNNER_AI_API_KEY", KEY)
+    config = RunnerConfig(output_dir=tmp_path, generate_graphs=False)
+    alt_file = alt_file_of({"id": "a", "parameters": {"task_type": "tell"}})
+    last_file = asyncio.run(Runner(config, handlers={"tell": lambda task: f"it is {KEY}"}).execute(alt_file))
+    assert last_file.task_results[0].output == "it is [redacted]"
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_event_loop_goes_on_while_a_program_tells_the_key(tmp_path: Path, kept: bool) -> None:
+    """The program ends when somebody in the loop lets it."""
+    code = (
+        "import pathlib, sys, time\n"
+        "for _ in range(1000):\n"
+        "    if pathlib.Path(sys.argv[1]).exists(): print('key-1234'); sys.exit()\n"
+        "    time.sleep(0.01)\n"
+        "sys.exit(3)"
+    )
+    gate = tmp_path / "gate"
+    config = RunnerConfig(
+        ai_api_key_command=[sys.executable, "-c", code, str(gate)],
+        ai_service_url="http://127.0.0.1:9",
+        ai_max_retries=0,
+        output_dir=tmp_path / "out",
+        generate_graphs=False,
+    )
+
+    async def run() -> LastFile:
+        if not kept:
+            return await Runner(config).execute(alt_file_of({"id": "a"}))
+        async with Runner(config) as runner:
+            return await runner.execute(alt_file_of({"id": "a"}))
+
+    async def main() -> LastFile:
+        running = asyncio.create_task(run())
+        await asyncio.sleep(0.05)
+        gate.touch()
+        return await running
+
+    assert asyncio.run(main()).task_results[0].error_code == "AI_CONNECT"

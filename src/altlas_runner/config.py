@@ -248,6 +248,10 @@ class RunnerConfig(BaseSettings):
             self._service = self._ai_service(key)
         return self._service
 
+    def known_secrets(self) -> list[str]:
+        """Every configured text that must never show, for a `Redactor`; a key elsewhere once it has been looked for."""
+        return (self._service or self._ai_service(self.ai_api_key)).secrets()
+
     def _ai_service(self, key: SecretStr | None) -> AiServiceConfig:
         values = {theirs: getattr(self, ours) for theirs, ours in _OURS.items()}
         return AiServiceConfig(**{**values, "api_key": key, "fallback": self._fallback})

@@ -6,12 +6,12 @@ import json
 import re
 from base64 import b64encode
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, AnyStr, Generic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["REDACTED", "Redactor", "is_key_like", "redact_key_like", "secrets_in"]
+__all__ = ["REDACTED", "PieceByPiece", "Redactor", "is_key_like", "redact_key_like", "secrets_in"]
 
 REDACTED = "[redacted]"
 
@@ -35,6 +35,8 @@ _MIN_SECRET_LENGTH = 4
 _MIN_FOUND_LENGTH = 8
 _MIN_BASE64_DIGITS = 5
 _BASE64_DIGIT = "[-+/_0-9A-Za-z]?"
+_WORD = re.compile(r"[!-~]*")
+_NOTHING = re.compile(r"(?!)")
 _SCHEMES = frozenset({"basic", "bearer", "token"})
 
 
@@ -104,7 +106,7 @@ class Redactor:
         self._marks = [mark for secret in known for mark in (secret, *_base64_marks(secret))]
         self._shortest = min(map(len, self._marks), default=0)
         self._in_bytes = re.compile("|".join(forms).encode("utf-8", "surrogatepass")) if forms else None
-        self._longest = max((3 * len(secret.encode("utf-8", "surrogatepass")) + 8 for secret in known), default=0)
+        self._longest = max(map(_longest_form, known), default=1)
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
@@ -144,28 +146,72 @@ class Redactor:
         if self._in_bytes is None:
             yield from chunks
             return
-        held = b""
+        text = PieceByPiece(self._in_bytes, self._longest, REDACTED.encode())
         for chunk in chunks:
-            held += chunk
-            certain = len(held) - self._longest + 1  # a secret that begins before this place is whole
-            clean, place = [], 0
-            for match in self._in_bytes.finditer(held):
-                if match.start() >= certain:
-                    break
-                clean += [held[place : match.start()], REDACTED.encode()]
-                place = match.end()
-            if place < certain:
-                clean.append(held[place:certain])
-                place = certain
-            held = held[place:]
-            yield b"".join(clean)
-        yield self._in_bytes.sub(REDACTED.encode(), held)
+            yield text.add(chunk)
+        yield text.finish()
+
+    def piece_by_piece(self) -> PieceByPiece[str]:
+        """For text that comes in whole words, a word being printable ASCII without a space, as most secrets are.
+
+        Its end is held back only when there are secrets of several words, as far as one of them may reach.
+        """
+        several = [secret for secret in self._known if not _WORD.fullmatch(self._without_scheme(secret))]
+        return PieceByPiece(self._pattern or _NOTHING, max(map(_longest_form, several), default=1), REDACTED)
+
+    def _without_scheme(self, secret: str) -> str:
+        """The credential behind an authentication scheme, when it is known by itself: the scheme may show."""
+        scheme, _, credential = secret.partition(" ")
+        return credential if scheme.lower() in _SCHEMES and credential in self._known else secret
 
     def _is_marked(self, text: str) -> bool:
         for mark in self._marks:  # noqa: SIM110 - a generator costs more than the searches
             if mark in text:
                 return True
         return False
+
+
+class PieceByPiece(Generic[AnyStr]):
+    """Takes secrets out of a text or of bytes that come in pieces, also those that two pieces share.
+
+    Args:
+        pattern: finds a secret.
+        longest: of what the pattern finds in more than one piece, 1 or more.
+        mark: what stands in the place of a secret.
+    """
+
+    def __init__(self, pattern: re.Pattern[AnyStr], longest: int, mark: AnyStr) -> None:
+        self._pattern: re.Pattern[AnyStr] = pattern
+        self._longest = longest
+        self._mark: AnyStr = mark
+        self._held: AnyStr = mark[:0]
+
+    def add(self, piece: AnyStr) -> AnyStr:
+        """Take the next piece; what is certain by now, without secrets."""
+        held = self._held + piece
+        certain = len(held) - self._longest + 1  # a secret that begins before this place is whole
+        clean: list[AnyStr] = []
+        place = 0
+        for match in self._pattern.finditer(held):
+            if match.start() >= certain:
+                break
+            clean += [held[place : match.start()], self._mark]
+            place = match.end()
+        if place < certain:
+            clean.append(held[place:certain])
+            place = certain
+        self._held = held[place:]
+        return self._mark[:0].join(clean)
+
+    def finish(self) -> AnyStr:
+        """What is left, without secrets."""
+        held, self._held = self._held, self._mark[:0]
+        return self._pattern.sub(self._mark, held)
+
+
+def _longest_form(secret: str) -> int:
+    """Characters of the longest form of a secret, or more."""
+    return 3 * len(secret.encode("utf-8", "surrogatepass")) + 8
 
 
 def _url_form(secret: str) -> str:

@@ -20,6 +20,11 @@ __all__ = ["LONGEST_SECONDS", "RetryBudget", "RetryDecision", "RetryPolicy", "de
 LONGEST_SECONDS = 10 * 365 * 86_400.0
 """Ten years. Longer waits and timeouts are cut to it: clocks and calendars cannot hold what some services say."""
 
+_OF_THE_TASK = ("AI_BAD_PARAMETER",)
+"""Failures that every alternative would have."""
+_OF_THE_SERVICE = ("AI_HTTP_401", "AI_HTTP_403")
+"""Failures that every alternative of the same service would have: it refuses the key."""
+
 Verdict = Literal["retry", "fall_back", "exhausted", "not_retryable", "past_deadline", "budget_empty"]
 
 
@@ -77,12 +82,24 @@ class RetryPolicy:
         cap_seconds: no backoff is longer than this. Retry-After may be.
         budgets: for each alternative of the executor (a model at a service), in the order in which they are tried, the
             retry budget of its service; empty for an executor without alternatives and budgets.
+        services: for each alternative the number of its service, by which those of one service are known; empty when
+            each has its own.
     """
 
     max_retries: int = 0
     base_seconds: float = 1.0
     cap_seconds: float = 60.0
     budgets: tuple[RetryBudget, ...] = field(default=(), compare=False)
+    services: tuple[int, ...] = field(default=(), compare=False)
+
+    def fallbacks(self, alternative: int, error_code: str | None) -> list[int]:
+        """The alternatives that may do better than the one that failed with this code, in order."""
+        others = range(alternative + 1, len(self.budgets))
+        if error_code in _OF_THE_TASK:
+            return []
+        if error_code in _OF_THE_SERVICE and self.services:
+            return [other for other in others if self.services[other] != self.services[alternative]]
+        return list(others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +143,9 @@ def decide_retry(
     Jitter", AWS Architecture Blog, 2015); a `retry_after` of the service is its floor.
 
     Each alternative gets as many attempts as the task may have. When they are used up, or would not help, or the wait
-    would reach the deadline, the next one is asked without a wait. A further attempt takes from the retry budget of the
-    service that it goes to, unless that service itself said when to come back.
+    would reach the deadline, the next one is asked without a wait: none when no service can be sent what the task
+    holds, and none of the same service when that one refuses the key. A further attempt takes from the retry budget of
+    the service that it goes to, unless that service itself said when to come back.
 
     Args:
         policy: waits and caps.
@@ -158,7 +176,7 @@ def decide_retry(
         else:
             verdict = "budget_empty"
             remark = f"; not tried again, because {budget.service} has failed too often (its retry budget is empty)"
-    for other in range(alternative + 1, len(policy.budgets)):
+    for other in policy.fallbacks(alternative, failed_codes[-1]):
         if policy.budgets[other].take(now):
             return RetryDecision("fall_back", 0.0, other)
     return RetryDecision(verdict, wait, alternative, remark)

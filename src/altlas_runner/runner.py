@@ -25,7 +25,7 @@ from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.provenance import facts_about
 from altlas_runner.redaction import Redactor, secrets_in
 from altlas_runner.task_manager import Event, TaskManager, new_run_id
-from altlas_runner.task_manager.events import without_secrets
+from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.handlers import (
     Handler,
     HandlerFunction,
@@ -88,6 +88,7 @@ class Runner:
 
     async def __aenter__(self) -> Self:
         if self._executor is None:
+            await self._find_key()
             self._kept_client = await self._client().__aenter__()
         return self
 
@@ -133,13 +134,18 @@ class Runner:
         facts = {**facts_about(alt), **(provenance or {})}
         chosen = selection.apply_to(_checked(alt_file)) if selection else alt_file
         handlers = self._handlers_for(chosen)
-        service = self.config.ai_service()
+        all_handled = len(handled_tasks(chosen.tasks, handlers)) == len(chosen.tasks)
+        asks_service = self._executor is None and self._kept_client is None and not all_handled
+        if asks_service:
+            await self._find_key()
         generator = (
             LastFileGenerator(self.config.output_dir)
             .with_graphs(self.config.generate_graphs)
             .with_compression(self.config.compress_artifacts)
         )
-        redactor = Redactor({*service.secrets(), *secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs or {}))})
+        redactor = Redactor(
+            {*self.config.known_secrets(), *secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs or {}))}
+        )
         if redactor:
             on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
         run_id = new_run_id()
@@ -147,7 +153,7 @@ class Runner:
         async with AsyncExitStack() as stack:
             stack.enter_context(log_records.redacted(redactor))
             executor, client = self._executor, self._kept_client
-            if executor is None and client is None and len(handled_tasks(chosen.tasks, handlers)) < len(chosen.tasks):
+            if asks_service:
                 client = await stack.enter_async_context(self._client())
             if executor is None and client is not None:
                 executor = client
@@ -192,6 +198,10 @@ class Runner:
                 redactor=redactor,
             )
 
+    async def _find_key(self) -> None:
+        """Look for the key of the service in a thread: a program that tells it may take its time."""
+        await asyncio.to_thread(self.config.ai_service)
+
     def _client(self) -> AiServiceClient:
         prices = self.config.prices
         return AiServiceClient(
@@ -231,10 +241,12 @@ def _files_of_handlers() -> TemporaryDirectory[str]:
 
 def _without_secrets(observer: Observer, redactor: Redactor) -> Observer:
     """The observer, told no secrets; it keeps its name."""
+    discretion = Discretion(redactor)
 
     @wraps(observer)
     def told(event: Event) -> None:
-        observer(without_secrets(event, redactor))
+        for seen in discretion.told(event):
+            observer(seen)
 
     return told
 

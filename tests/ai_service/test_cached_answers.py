@@ -12,6 +12,7 @@ from altlas_runner.alt_file import Task
 from altlas_runner.execution import Outcome
 from altlas_runner.redaction import Redactor
 from altlas_runner.results import TaskResult
+from altlas_runner.retrying import RetryPolicy
 from altlas_runner.task_manager import Event, TaskManager, TaskProgress
 from altlas_runner.testing import alt_file_of
 from tests.ai_service.fault_server import Behaviour, FaultServer, answer, answer_json, attempt_for, event_stream, reset
@@ -80,6 +81,8 @@ def test_an_answer_that_was_streamed_is_one_that_was_not(tmp_path: Path, protoco
         (task(parameters={"temperature": 0.1}), {}),
         (task(), {"model": "other"}),
         (task(), {"protocol": "openai"}),
+        (task(), {"extra_query": {"api-version": "2"}}),
+        (task(), {"extra_headers": {"X-Organization": "two"}}),
         (task(parameters={"response_schema": {"type": "object"}}), {}),
     ],
 )
@@ -93,9 +96,43 @@ def test_another_question_is_another_entry(tmp_path: Path, other: Task, config: 
 
 def test_neither_the_key_nor_the_run_is_part_of_the_question(tmp_path: Path) -> None:
     asking = Asking(tmp_path, answer_json(1))
-    asking.ask(task(parameters={"api_key": "one-secret"}), api_key="key-1")
-    outcomes, asked = asking.ask(task(parameters={"api_key": "other-secret"}), api_key="key-2")
+    asking.ask(task(), api_key="key-1", extra_query={"sig": "one"}, extra_headers={"X-Api-Key": "one"})
+    outcomes, asked = asking.ask(
+        task(), api_key="key-2", extra_query={"sig": "two"}, extra_headers={"X-Api-Key": "two"}
+    )
     assert (asked, outcomes[0].output) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["access_token", "api_key", "Authorization"])
+def test_what_is_sent_under_a_key_like_name_is_part_of_the_question(tmp_path: Path, name: str) -> None:
+    asking = Asking(tmp_path, answer_json("for alice"), answer_json("for bobby"))
+    (alice, bobby), asked = asking.ask(task(parameters={name: "alice"}), task(parameters={name: "bobby"}))
+    assert (alice.output, bobby.output, asked) == ("for alice", "for bobby", 2)
+    assert not any("alice" in str(file) + file.read_text().replace("for alice", "") for file in asking.files())
+
+
+def test_what_no_request_holds_is_no_part_of_the_question(tmp_path: Path) -> None:
+    choice = {"message": {"content": "x"}, "finish_reason": "stop"}
+    asking = Asking(tmp_path, answer_json({"choices": [choice]}))
+    tasks = [task(parameters={"access_token": name}) for name in ("alice", "bobby")]
+    outcomes, asked = asking.ask(*tasks, protocol="openai")  # a chat model is not shown keys
+    assert ([outcome.ok for outcome in outcomes], asked) == ([True, True], 1)
+
+
+def test_an_answer_that_came_after_a_complaint_answers_the_first_question(tmp_path: Path) -> None:
+    asked_for = alt_file_of({"id": "a", "parameters": {"response_schema": {"type": "integer"}}, "retry_count": 1})
+
+    async def main() -> tuple[list[list[TaskResult]], int]:
+        async with FaultServer(answer_json("no number"), answer_json(7)) as server:
+            config = AiServiceConfig(base_url=server.url)
+            async with AiServiceClient(config, retry_policy=RetryPolicy(base_seconds=0.001)) as client:
+                cache = CachedAnswers(client, tmp_path, Redactor([]))
+                runs = [await TaskManager(asked_for, cache, 1).run() for _ in range(2)]
+            return runs, len(server.requests)
+
+    ((first,), (second,)), asked = asyncio.run(main())
+    assert (first.output, len(first.attempts)) == (7, 2)
+    assert (second.output, len(second.attempts), asked) == (7, 1, 2)
 
 
 def test_refresh_asks_again_and_replaces_what_was_kept(tmp_path: Path) -> None:

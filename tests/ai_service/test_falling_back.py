@@ -35,7 +35,7 @@ def execute(client: AiServiceClient, task: Task, *, alone: bool) -> Any:
 @pytest.mark.parametrize("alone", [True, False])
 def test_the_next_model_is_asked_when_the_retries_of_one_are_used_up(alone: bool) -> None:
     async def main() -> tuple[TaskResult, list[str], str]:
-        async with FaultServer(answer(503), reset, answer(401), answer_json({"text": "fine"})) as server:
+        async with FaultServer(answer(503), reset, answer(404), answer_json({"text": "fine"})) as server:
             config = AiServiceConfig(base_url=server.url, model="large", fallback_models=("medium", "small"))
             async with AiServiceClient(config, random=Random(1), retry_policy=FAST) as client:
                 result = await execute(client, Task(id="t", description="x"), alone=alone)
@@ -47,7 +47,7 @@ def test_the_next_model_is_asked_when_the_retries_of_one_are_used_up(alone: bool
     assert [(each.number, each.model, each.error_code) for each in result.attempts] == [
         (1, "large", "AI_UPSTREAM"),
         (2, "large", "AI_CONNECT"),
-        (3, "medium", "AI_HTTP_401"),
+        (3, "medium", "AI_HTTP_404"),
         (4, "small", None),
     ]
     assert {each.service for each in result.attempts} == {url.removeprefix("http://")}
@@ -77,6 +77,38 @@ def test_a_second_service_is_asked_with_its_own_model_key_and_format(alone: bool
     assert request.headers["authorization"] == "Bearer key-of-the-second"
     assert [f"http://{each.service}" for each in result.attempts] == urls
     assert [each.model for each in result.attempts] == ["only-the-first-has-it", "other"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_service_that_takes_no_key_is_not_asked_for_its_other_models(alone: bool, status: int) -> None:
+    async def main() -> tuple[TaskResult, list[str]]:
+        async with FaultServer(answer(status), answer_json(1)) as server:
+            spare = AiServiceConfig(base_url=server.url, model="spare", api_key="key-of-the-second")
+            config = AiServiceConfig(
+                base_url=server.url, model="a", fallback_models=("b", "c"), api_key="key-of-the-first", fallback=spare
+            )
+            async with AiServiceClient(config, retry_policy=FAST) as client:
+                result = await execute(client, Task(id="t", description="x"), alone=alone)
+            return result, [request.json["model"] for request in server.requests]
+
+    result, asked = asyncio.run(main())
+    assert (asked, result.output) == (["a", "spare"], 1)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_parameter_that_cannot_be_sent_is_sent_to_nobody(alone: bool) -> None:
+    async def main() -> tuple[TaskResult, int]:
+        async with FaultServer(answer_json(1)) as server:
+            spare = AiServiceConfig(base_url=server.url, model="spare")
+            config = AiServiceConfig(base_url=server.url, fallback_models=("b", "c"), fallback=spare)
+            async with AiServiceClient(config, retry_policy=FAST) as client:
+                task = Task(id="t", description="x", parameters={"temperature": "hot"})
+                result = await execute(client, task, alone=alone)
+            return result, len(server.requests)
+
+    result, asked = asyncio.run(main())
+    assert (result.error_code, len(result.attempts), asked) == ("AI_BAD_PARAMETER", 1, 0)
 
 
 def test_when_everything_fails_the_last_error_is_the_tasks() -> None:

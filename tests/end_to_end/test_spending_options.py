@@ -88,6 +88,19 @@ def test_a_second_run_is_answered_from_the_cache_and_refresh_asks_again(tmp_path
         assert [bool(each and each["cache"]["hit"]) for each in shown] == [hits > 0] * 3
 
 
+def test_an_answer_from_the_cache_is_shown_as_one_by_plain_progress_and_by_show(tmp_path: Path, chat: Any) -> None:
+    flow(tmp_path, 2)
+    for hits in (0, 2):
+        code, last, stderr = run(tmp_path, "--cache", "kept", "--progress", "plain")
+        assert code == 0, stderr
+        ended = [line for line in stderr.splitlines() if "completed  t" in line]
+        assert [line.endswith("  from the cache") for line in ended] == [hits > 0] * 2
+        assert ("2 from the cache" in stderr) is (hits > 0)
+        command = [sys.executable, "-m", "altlas_runner", "show", str(tmp_path / "out" / last["id"]), "t1"]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert ("from the cache, kept since" in shown) is (hits > 0)
+
+
 def test_a_price_table_that_cannot_be_read_is_a_usage_error(tmp_path: Path, chat: Any) -> None:
     flow(tmp_path, 1)
     code, _, stderr = run(tmp_path, "--prices", "none.toml")

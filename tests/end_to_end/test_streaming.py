@@ -30,10 +30,12 @@ def streamed(*events: tuple[str, Any]) -> Answer:
     return lambda _: web.Response(text=body, content_type="text/event-stream")
 
 
-def run(path: Path, service: LoopbackService, *more: str) -> tuple[int, list[dict[str, Any]], dict[str, Any], str]:
+def run(
+    path: Path, service: LoopbackService, *more: str, flow: dict[str, Any] = FLOW
+) -> tuple[int, list[dict[str, Any]], dict[str, Any], str]:
     """Exit code, events, LAST file, and every byte that was written."""
     alt = path / "flow.alt.json"
-    alt.write_text(json.dumps(FLOW))
+    alt.write_text(json.dumps(flow))
     command = [sys.executable, "-W", "error", "-m", "altlas_runner", "run", str(alt), "--no-graphs"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RUNNER_")}
     done = subprocess.run(
@@ -64,6 +66,31 @@ def test_deltas_are_events_and_the_outputs_are_whole(tmp_path: Path) -> None:
     assert [result["output"] for result in last["task_results"]] == [{"text": text}, [1, 2]]
     assert KEY not in written
     assert SECRET not in written
+
+
+@pytest.mark.parametrize("secret", ["correct horse battery staple", "пароль-дня", "schön und gut"])
+def test_a_secret_of_several_words_does_not_show_piece_by_piece(tmp_path: Path, secret: str) -> None:
+    task = {"id": "story", "description": "tell", "parameters": {"password": secret}, "retry_count": 0}
+    story = f"It says {secret}, and {secret}"
+    broken_off = f"and so it is {secret[:-1]}"
+    answers = {
+        "story": streamed(*[("delta", {"text": letter}) for letter in story], ("result", story)),
+        "broken": streamed(*[("delta", {"text": letter}) for letter in broken_off]),
+    }
+    flow = {**FLOW, "tasks": [task, {**task, "id": "broken"}]}
+    with LoopbackService(answers) as service:
+        code, events, last, written = run(tmp_path, service, "--stream", flow=flow)
+    assert code == 1
+    told = [event for event in events if event["event"] == "task_progress"]
+    texts = {
+        task_id: "".join(event["fields"]["text"] for event in told if event["task_id"] == task_id)
+        for task_id in answers
+    }
+    assert texts["story"] == last["task_results"][0]["output"] == "It says [redacted], and [redacted]"
+    assert broken_off.startswith(texts["broken"])
+    assert secret[:-1] not in texts["broken"]
+    assert secret not in written
+    assert json.dumps(secret)[1:-1] not in written
 
 
 def test_a_stream_that_breaks_off_fails_its_task_and_leaves_no_part_of_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A failed task never raises, never hangs the run and never hides."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,8 @@ from altlas_runner.execution import Outcome, TaskAttempt
 from altlas_runner.results import TaskResult, Usage
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager import TaskManager
+from altlas_runner.task_manager.scheduler import Scheduler
+from altlas_runner.task_manager.signals import Signal, Tick
 from altlas_runner.testing import FakeExecutor, alt_file_of, run_in_virtual_time
 
 DIAMOND = (
@@ -117,3 +120,24 @@ def test_usage_of_all_attempts_is_added_up() -> None:
     executor = FakeExecutor(outcomes={"a": [failed, Outcome.completed("ok", usage=Usage(20, 2, 0.25))]}, max_retries=1)
     (result,) = run_in_virtual_time(lambda: TaskManager(alt_file_of({"id": "a"}), executor).run())
     assert result.usage == Usage(30, 3, 0.75)
+
+
+def test_a_scheduler_that_raises_when_its_time_has_come_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Scheduler.step
+
+    def broken(self: Scheduler, signal: Signal, now: float) -> Any:
+        if isinstance(signal, Tick):
+            raise RuntimeError("the scheduler is broken")
+        return step(self, signal, now)
+
+    class NeverHasRoom:
+        async def attempt(self, attempt: TaskAttempt) -> Outcome:
+            return Outcome.held(asyncio.get_running_loop().time() + 0.01, "NO_ROOM")
+
+    async def main() -> None:
+        manager = TaskManager(alt_file_of({"id": "a"}), NeverHasRoom(), 1)
+        await asyncio.wait_for(manager.run(), 20)
+
+    monkeypatch.setattr(Scheduler, "step", broken)
+    with pytest.raises(RuntimeError, match="the scheduler is broken"):
+        asyncio.run(main())

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,7 @@ from altlas_runner.ai_service.client import AiServiceClient
 from altlas_runner.atomic_file import write_atomically
 from altlas_runner.errors import ConfigurationError, ReferenceNotFoundError
 from altlas_runner.execution import Outcome, TaskAttempt
-from altlas_runner.redaction import Redactor, redact_key_like
+from altlas_runner.redaction import Redactor
 from altlas_runner.retrying import RetryPolicy
 
 __all__ = ["CachedAnswers"]
@@ -27,10 +28,12 @@ _log = logging.getLogger("altlas_runner")
 class CachedAnswers:
     """An executor in front of a client: answers from a directory what was answered before.
 
-    The key of an answer is the SHA-256 of what is sent: the service, its wire format and the body of the request,
-    without keys and values under key-like names. Errors are never kept, nor is an answer that holds a secret. A damaged
-    entry counts as none. A hit takes no tokens and no room in a limit; it stands in the result's metadata as `cache`,
-    and is told as progress of the kind `cache_hit`.
+    The key of an answer is the SHA-256 of what is sent: the service, its wire format, configured headers and query
+    parameters, and the body of the request as it is, also values under key-like names in it: one user's answer is no
+    other's. Keys that are configured travel outside the body and are no part of it. An answer that came after a
+    complaint about the one before is the answer to the question without the complaint. Errors are never kept, nor is an
+    answer that holds a secret. A damaged entry counts as none. A hit takes no tokens and no room in a limit; it stands
+    in the result's metadata as `cache`, and is told as progress of the kind `cache_hit`.
 
     Args:
         client: asks what is not there.
@@ -53,7 +56,7 @@ class CachedAnswers:
     async def attempt(self, attempt: TaskAttempt) -> Outcome:
         """Answer from the directory, or ask and keep the answer."""
         try:
-            key = _key(self._client.question(attempt))
+            key = _key(self._client.question(replace(attempt, previous=())))
         except (ConfigurationError, ReferenceNotFoundError, ValueError, TypeError, RecursionError):
             return await self._client.attempt(attempt)  # it says what is wrong
         file = self._directory / key[:2] / f"{key}.json"
@@ -73,7 +76,7 @@ class CachedAnswers:
 
 def _key(question: Mapping[str, Any]) -> str:
     """The SHA-256 of a question in canonical JSON: sorted keys, no blanks."""
-    return sha256(_canonical(redact_key_like(dict(question)))).hexdigest()
+    return sha256(_canonical(question)).hexdigest()
 
 
 def _canonical(value: Any) -> bytes:

@@ -65,7 +65,12 @@ class AiServiceClient:
         services = [alternative.service_name for alternative, _ in self._alternatives]
         budgets = {service: RetryBudget(service) for service in services}
         policy = retry_policy or RetryPolicy(max_retries=self._config.max_retries)
-        self._policy = replace(policy, budgets=tuple(budgets[service] for service in services))
+        configs = [id(alternative) for alternative, _ in self._alternatives]
+        self._policy = replace(
+            policy,
+            budgets=tuple(budgets[service] for service in services),
+            services=tuple(configs.index(each) for each in configs),
+        )
         self._providers: dict[int, Provider] = {}  # by the identity of their configuration
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -139,7 +144,9 @@ class AiServiceClient:
         return await SingleTask(task, _Guarded(self), context or {}, self._random).run()
 
     def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
-        """What this attempt asks, of whom, without keys: what its answer depends on, as JSON.
+        """What this attempt asks, of whom, without the configured keys: what its answer depends on, as JSON.
+
+        The body is as it is sent: what an ALT file holds under a key-like name may stand in it.
 
         Raises:
             ConfigurationError: the service cannot be asked.
@@ -153,6 +160,7 @@ class AiServiceClient:
         return {
             "service": service,
             "protocol": provider.config.protocol,
+            "extras": provider.config.extras(),
             "body": provider.question(asking),
             "response_schema": (attempt.task.parameters or {}).get("response_schema"),
         }

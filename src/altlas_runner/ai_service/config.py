@@ -151,11 +151,18 @@ class AiServiceConfig(BaseModel):
         """The service in few words: host and port, or `local`."""
         return "local" if self.protocol == "local" else urlsplit(self.base_url).netloc
 
+    def extras(self) -> dict[str, dict[str, str]]:
+        """The headers and query parameters that go with every request, less those whose names are like a key's."""
+        return {
+            kind: {name: text.get_secret_value() for name, text in texts.items() if not _may_be_secret(name)}
+            for kind, texts in (("headers", self.extra_headers), ("query", self.extra_query))
+        }
+
     def secrets(self) -> list[str]:
         """Every configured text that must never show, for a `Redactor`."""
         found = [self.api_key.get_secret_value()] if self.api_key else []
         for name, text in [*self.extra_headers.items(), *self.extra_query.items()]:
-            if is_key_like(name) or _OTHER_SECRET_NAMES.search(name):
+            if _may_be_secret(name):
                 value = text.get_secret_value()
                 found += [value, value.partition(" ")[2]]  # also the credential behind "Bearer "
         if self.proxy:
@@ -164,6 +171,10 @@ class AiServiceConfig(BaseModel):
         if self.fallback:
             found += self.fallback.secrets()
         return [text for text in found if text]
+
+
+def _may_be_secret(name: str) -> bool:
+    return is_key_like(name) or _OTHER_SECRET_NAMES.search(name) is not None
 
 
 def _split_url(value: str, schemes: tuple[str, ...]) -> Any:

@@ -59,7 +59,7 @@ class Provider:
         await self._service.aclose()
 
     def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
-        """What the attempt asks, as JSON and without keys.
+        """What the attempt asks, as JSON: what is sent, without the configured keys.
 
         Raises:
             ParameterError: a parameter of the task cannot be sent.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, SecretStr
 
 from altlas_runner.ai_service import AiServiceConfig
 from altlas_runner.alt_file.diagnostics import quoted
@@ -34,11 +34,11 @@ class _HostConfig(RunnerConfig):
     def __init__(self, service: Mapping[str, Any], **values: Any) -> None:
         super().__init__(**values)
         self._of_host = service
-        self.ai_service()
+        self._ai_service(self.ai_api_key)
 
-    def ai_service(self) -> AiServiceConfig:
+    def _ai_service(self, key: SecretStr | None) -> AiServiceConfig:
         """What environment and file say, and over it what the host says."""
-        return AiServiceConfig(**{**dict(super().ai_service()), **self._of_host})
+        return AiServiceConfig(**{**dict(super()._ai_service(key)), **self._of_host})
 
 
 @dataclass(frozen=True, slots=True)

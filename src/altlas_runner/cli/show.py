@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from altlas_runner.cli.bundle_source import Bundle, bundle_argument, read_bundle
 from altlas_runner.cli.main import EXIT_USAGE, fail, with_exit_codes
+from altlas_runner.cli.standing import cached_since
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.report.formats import format_cost, format_duration, format_size, format_time
 from altlas_runner.last_file.task_notes import TaskNote, read_task_notes
@@ -114,6 +115,7 @@ def _task_lines(result: TaskResult, note: TaskNote, output: Any) -> Iterator[str
         ("tags", ", ".join(note.tags)),
         ("error", " ".join(filter(None, (result.error_code, result.error)))),
         ("usage", _usage(result.usage) if result.usage else ""),
+        ("answer", "" if (since := cached_since(result)) is None else f"from the cache, kept since {since}"),
     ]
     for name, fact in facts:
         if fact:

@@ -25,7 +25,7 @@ from altlas_runner.task_manager import (
     TaskWaiting,
 )
 
-__all__ = ["COLOURS", "Line", "Standing", "end_line", "wait_line"]
+__all__ = ["COLOURS", "Line", "Standing", "cached_since", "end_line", "wait_line"]
 
 COLOURS = {
     "completed": "green",
@@ -78,6 +78,7 @@ class Standing:
         running: the attempts that are under way, by task id, the longest first.
         waiting: the waits between attempts, by task id, the oldest first.
         queued: why, by task id, for those that are under way but wait for room at their service.
+        cached: how many were answered from the cache.
         failures: the last few tasks that failed or passed their deadline.
         started_at: when the run began, or None.
         finished_at: when it ended, or None.
@@ -91,6 +92,7 @@ class Standing:
     running: dict[str, TaskStarted] = field(default_factory=dict)
     waiting: dict[str, TaskWaiting] = field(default_factory=dict)
     queued: dict[str, str] = field(default_factory=dict)
+    cached: int = 0
     failures: deque[TaskResult] = field(default_factory=lambda: deque(maxlen=_MOST_FAILURES))
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -137,6 +139,8 @@ class Standing:
                 self.waiting[task_id] = event
             case TaskProgress(task_id=task_id, kind="waits_for_room", fields={"reason": str(reason)}):
                 self.queued[task_id] = reason
+            case TaskProgress(kind="cache_hit"):
+                self.cached += 1
             case TaskProgress(task_id=task_id, kind="has_room"):
                 self.queued.pop(task_id, None)
             case RunStarted():
@@ -177,6 +181,8 @@ class Standing:
         percent = 100 * self.done // self.total if self.total else 100
         parts = [f"{percent:3} %", f"{self.done:,}/{self.total:,}"]
         parts += [f"{self.ended[status]:,} {status}" for status in TaskStatus if status in self.ended]
+        if self.cached:
+            parts.append(f"{self.cached:,} from the cache")
         queued = len(self.queued)
         others = {
             "waiting": len(self.waiting) + queued,
@@ -217,8 +223,17 @@ def end_line(result: TaskResult) -> Line:
     """How a task ended, on one line."""
     reason = f"{result.error_code or 'FAILED'}: {result.error}" if result.error else result.error_code or ""
     took = "" if result.started_at is None else format_duration(result.execution_time_ms)
-    parts = [_id(result.task_id), took, visible(shortened(reason, _LONGEST_REASON))]
+    origin = "from the cache" if cached_since(result) is not None else ""
+    parts = [_id(result.task_id), took, visible(shortened(reason, _LONGEST_REASON)), origin]
     return Line(str(result.status), "  ".join(part for part in parts if part))
+
+
+def cached_since(result: TaskResult) -> str | None:
+    """Since when the output of a task has been in the cache that it comes from; None when it comes from none."""
+    match result.metadata:
+        case {"cache": {"hit": True, "stored_at": str(stored_at)}}:
+            return stored_at
+    return None
 
 
 def wait_line(wait: TaskWaiting, now: datetime) -> Line:

@@ -184,8 +184,13 @@ class Driver:
         self._timer = None if instant is None else self._loop.call_at(instant, self._tick)
 
     def _tick(self) -> None:
+        """Tell the scheduler that its time has come. What goes wrong ends the run, for nobody else would hear of it."""
         self._timer = None
-        self.signal(Tick())
+        try:
+            self.signal(Tick())
+        except Exception as error:
+            if not self._done.done():
+                self._done.set_exception(error)
 
     # -- workers -----------------------------------------------------------------------------------------------------
 

@@ -7,11 +7,9 @@ because a run makes three for every task: compare their types before their field
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from altlas_runner.redaction import Redactor
 from altlas_runner.results import TaskResult
 
 __all__ = [
@@ -26,7 +24,6 @@ __all__ = [
     "TaskReady",
     "TaskStarted",
     "TaskWaiting",
-    "without_secrets",
 ]
 
 
@@ -135,26 +132,3 @@ Event = (
     | TaskFinished
     | RunFinished
 )
-
-
-def without_secrets(event: Event, redactor: Redactor) -> Event:
-    """The event as observers may see it: texts and values of strangers go through the redactor."""
-    match event:
-        case AttemptFailed():
-            return event._replace(error=redactor.text(event.error))
-        case TaskProgress():
-            return event._replace(fields=redactor.value(dict(event.fields)))
-        case TaskFinished(result=result):
-            attempts = [
-                replace(each, error=redactor.text(each.error)) if each.error else each for each in result.attempts
-            ]
-            seen = TaskResult(
-                **{name: getattr(result, name) for name in TaskResult.__slots__}
-                | {
-                    "output": redactor.value(result.output),
-                    "error": redactor.text(result.error) if result.error else None,
-                    "attempts": attempts,
-                }
-            )
-            return event._replace(result=seen)
-    return event
