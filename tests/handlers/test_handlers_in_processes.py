@@ -14,6 +14,8 @@ import pytest
 
 from altlas_runner import ConfigurationError, HandlerContext, TaskStatus, Usage, handler
 from altlas_runner.task_manager import Event, TaskFinished, TaskManager, TaskProgress
+from altlas_runner.task_manager.handlers.process_group import ProcessGroup
+from altlas_runner.task_manager.handlers.worker_pool import WorkerPool
 from altlas_runner.testing import alt_file_of
 from tests.handlers import functions
 from tests.handlers.running import children, gone, is_running, run_tasks, task
@@ -158,6 +160,29 @@ def test_cancelling_at_any_instant_leaves_no_process(delay: float) -> None:
         with suppress(asyncio.CancelledError):  # it may have ended just before
             await run
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+    assert children() == before
+
+
+def test_processes_are_gone_also_when_their_end_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run may be cancelled while it is closing its processes."""
+    before, pool, ended = children(), WorkerPool(), ProcessGroup.ended
+
+    async def ended_later(group: ProcessGroup, within_seconds: float | None = None) -> int | None:
+        await asyncio.sleep(0.01)
+        return await ended(group, within_seconds)
+
+    monkeypatch.setattr(ProcessGroup, "ended", ended_later)
+
+    async def main() -> None:
+        for _ in range(3):
+            await pool._start()
+        closing = asyncio.ensure_future(pool.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
 
     asyncio.run(main())
     assert children() == before

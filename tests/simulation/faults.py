@@ -186,7 +186,7 @@ FAULTS = [
     ),
     Fault(
         "an abandoned attempt is still listened to",
-        "if worker_of[task] is not worker:",
+        "if worker_of[task] is not worker or done():",
         "if False:",
     ),
     Fault(

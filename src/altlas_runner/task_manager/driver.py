@@ -202,7 +202,7 @@ class Driver:
         make_attempt, earlier = self._executor.attempt, self._ledger.attempts
         substitution, output = self._substitution, self._ledger.output
         plain_task_of, filled_task, keep = substitution.plain_task_of, substitution.task, self._keeping.keep
-        hand_over, step, time = scheduler.hand_over, scheduler.step, self._loop.time
+        hand_over, step, time, done = scheduler.hand_over, scheduler.step, self._loop.time, self._done.done
         while True:
             signal: Signal | None = None
             if task in stopping:
@@ -225,7 +225,7 @@ class Driver:
                         outcome = await keep(self._plan.ids[task], outcome)
                 except (Exception, asyncio.CancelledError) as error:
                     signal = self._signal_of(task, error)
-                if worker_of[task] is not worker:  # the attempt was abandoned, or nobody waits for it any more
+                if worker_of[task] is not worker or done():  # it was abandoned, or nobody waits for it any more
                     return
                 if task in stopping:
                     while worker.cancelling():  # the stop is dealt with; the worker goes on

@@ -91,17 +91,24 @@ class WorkerPool:
         return outcome
 
     async def aclose(self) -> None:
-        """Kill every process, and wait until they are gone (at most 5 s)."""
+        """Kill every process, and wait until they are gone (at most 5 s), also when this is cancelled."""
         if not self._workers:
             return
         workers = list(self._workers)
         self._idle.clear()
         for worker in workers:
             worker.kill()
-        for worker in workers:
-            await worker.group.ended(_CLOSE_SECONDS)
-            self._workers.discard(worker)
+        cancelled: asyncio.CancelledError | None = None
+        while workers:
+            try:
+                await workers[-1].group.ended(_CLOSE_SECONDS)
+            except asyncio.CancelledError as error:  # they are dying already, and somebody must bury them
+                cancelled = error
+                continue
+            self._workers.discard(workers.pop())
         await asyncio.sleep(0)  # the connections are closed in the next round of the loop
+        if cancelled is not None:
+            raise cancelled
 
     def _take(self) -> _Worker | None:
         while self._idle:
