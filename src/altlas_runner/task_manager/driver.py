@@ -40,7 +40,6 @@ __all__ = ["Driver"]
 
 _log = logging.getLogger("altlas_runner")
 _new_attempt = TaskAttempt.__new__
-_NOT_TRIED = Outcome.failed("NOT_TRIED", "no attempt has been made")
 
 
 class _RunAttempt(TaskAttempt):
