@@ -268,6 +268,7 @@ class Runner:
                 provenance=order.provenance,
                 redactor=redactor,
                 warnings=[f"JOURNAL_IO: {journal.failure}"] if journal and journal.failure else (),
+                journal=journal is not None,
             )
 
     async def _find_key(self) -> None:
