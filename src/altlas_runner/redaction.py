@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from functools import lru_cache
 from operator import is_
 from typing import TYPE_CHECKING, Any, AnyStr, Generic
 
@@ -40,6 +41,7 @@ _NOTHING = re.compile(r"(?!)")
 _SCHEMES = frozenset({"basic", "bearer", "token"})
 
 
+@lru_cache(maxsize=4096)  # the same few names stand in every task of a file
 def is_key_like(name: str) -> bool:
     """Whether a field of this name holds a secret (authorization, api_key, token, …, in any case and spelling).
 
