@@ -95,7 +95,13 @@ def execute(directory: Path, alt: AltFile, service: Service, **given: Any) -> tu
 
 def shape(last_file: LastFile) -> dict[str, Any]:
     """Everything but ids of the run, times and attempts."""
-    timeless = {"execution_time_ms": 0, "retry_count": 0, "started_at": None, "completed_at": None, "attempts": []}
+    timeless: dict[str, Any] = {
+        "execution_time_ms": 0,
+        "retry_count": 0,
+        "started_at": None,
+        "completed_at": None,
+        "attempts": [],
+    }
     results = [asdict(replace(result, **timeless)) for result in last_file.task_results]
     runner = {**last_file.metadata["runner"], "provenance": None}
     summary = last_file.summary.partition(", in ")[0]
