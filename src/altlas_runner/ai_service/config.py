@@ -154,7 +154,7 @@ class AiServiceConfig(BaseModel):
 
     def for_run(self, preferences: Preferences) -> AiServiceConfig:
         """What holds for the tasks of a run with these preferences."""
-        if preferences is NO_PREFERENCES:
+        if preferences is NO_PREFERENCES:  # nearly always
             return self
         wanted = {
             "model": preferences.model,
