@@ -139,33 +139,30 @@ def _bodies() -> Iterator[Hostile]:
     ):
         yield Hostile(f"body: {content!r}", post(content), (400,))
     good = {"alt_file_content": GOOD}
-    strange: list[dict[str, Any]] = [
-        {name: value}
-        for name, values in {
-            "temperature": (-0.1, 2.1, "0.5", True, [], {}, 1e308),
-            "max_tokens": (0, -1, 1.5, "5", True, 2**31, 10**30, []),
-            "model": ("", 5, [], {}, True, "x" * 257),
-            "stream": (1, "yes", [], {}),
-            "inputs": (1, "x", [], [1]),
-            "alt_file_path": ("x", 1, [], {}),
-            # what no request may choose
-            "base_url": ("http://evil.example",),
-            "service_url": ("http://169.254.169.254/",),
-            "ai_service_url": ("http://evil.example",),
-            "api_key": ("sk-1",),
-            "ai_proxy": ("http://evil.example",),
-            "output_dir": ("/tmp",),
-            "protocol": ("local",),
-            "handlers": (["os:system"],),
-            "allow_commands": (True,),
-            "config": ({},),
-            "run_id": ("last_1",),
-            "__proto__": ({},),
-            "": (1,),
-            "x" * 5000: (1,),
-        }.items()
-        for value in values
-    ]
+    values: dict[str, tuple[Any, ...]] = {
+        "temperature": (-0.1, 2.1, "0.5", True, [], {}, 1e308),
+        "max_tokens": (0, -1, 1.5, "5", True, 2**31, 10**30, []),
+        "model": ("", 5, [], {}, True, "x" * 257),
+        "stream": (1, "yes", [], {}),
+        "inputs": (1, "x", [], [1]),
+        "alt_file_path": ("x", 1, [], {}),
+        # what no request may choose
+        "base_url": ("http://evil.example",),
+        "service_url": ("http://169.254.169.254/",),
+        "ai_service_url": ("http://evil.example",),
+        "api_key": ("sk-1",),
+        "ai_proxy": ("http://evil.example",),
+        "output_dir": ("/tmp",),
+        "protocol": ("local",),
+        "handlers": (["os:system"],),
+        "allow_commands": (True,),
+        "config": ({},),
+        "run_id": ("last_1",),
+        "__proto__": ({},),
+        "": (1,),
+        "x" * 5000: (1,),
+    }
+    strange = [{name: value} for name, each in values.items() for value in each]
     for number, extra in enumerate(strange):
         yield Hostile(f"body: {number} {next(iter(extra))[:20]!r}", post(good | extra), (400,))
     alt_files: list[Any] = [
