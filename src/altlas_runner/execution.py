@@ -17,13 +17,17 @@ from altlas_runner.results import Attempt, KeptArtifacts, Usage
 from altlas_runner.retrying import RetryPolicy
 
 __all__ = [
+    "DEADLINE_PASSED",
+    "NO_PREFERENCES",
     "ArtifactStore",
     "Executor",
     "Outcome",
+    "Preferences",
     "Retry",
     "RetryingExecutor",
     "RunInfo",
     "TaskAttempt",
+    "deadline_text",
     "idempotency_key",
     "no_listener",
 ]
@@ -38,6 +42,26 @@ DEADLINE_PASSED = "AI_DEADLINE"
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a run asks an AI service for where its tasks do not say; None leaves it to the configuration.
+
+    Attributes:
+        model: the model.
+        temperature: of sampling, 0 to 2.
+        max_tokens: longest answer in tokens, 1 or more.
+        stream: whether answers are asked for piece by piece.
+    """
+
+    model: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stream: bool | None = None
+
+
+NO_PREFERENCES = Preferences()
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What an attempt may know of the run it belongs to.
 
@@ -46,12 +70,14 @@ class RunInfo:
         mode: the ALT file's mode (normal, dream, explore, chaos).
         persona: the ALT file's persona, or None.
         metadata: the ALT file's metadata, empty when there is none.
+        preferences: what it asks for where its tasks do not say.
     """
 
     run_id: str
     mode: str = "normal"
     persona: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    preferences: Preferences = NO_PREFERENCES
 
 
 def no_listener(kind: str, fields: Mapping[str, Any]) -> None:
@@ -222,3 +248,9 @@ def idempotency_key(run_id: str, task_id: str) -> str:
         'last_1:%C3%BCbersicht'
     """
     return quote(f"{run_id}:{task_id}", safe=_PLAIN)
+
+
+def deadline_text(attempt: TaskAttempt) -> str:
+    """That the deadline of a task passed."""
+    of = "" if attempt.task.timeout_seconds is None else f" of {attempt.task.timeout_seconds} s"
+    return f"the task's deadline{of} passed"

@@ -20,10 +20,11 @@ from altlas_runner.alt_file.selection import Selection
 from altlas_runner.config import RunnerConfig
 from altlas_runner.errors import AltlasRunnerError, AltValidationError
 from altlas_runner.event_loop import run_to_end
-from altlas_runner.execution import Executor
+from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.provenance import facts_about
 from altlas_runner.redaction import Redactor, secrets_in
+from altlas_runner.shared_slots import SharedSlots
 from altlas_runner.task_manager import Event, TaskManager, new_run_id
 from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.handlers import (
@@ -57,6 +58,8 @@ class Runner:
         handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
             named. They go before those that the configuration names.
         use_installed_handlers: whether installed packages may offer handlers for task types that have none.
+        shared_slots: limits the attempts of all runs of this runner together; the runs are served in turn. None limits
+            each run by itself (`max_concurrent_tasks`).
 
     Raises:
         ConfigurationError: a handler cannot be found or cannot be used.
@@ -73,6 +76,7 @@ class Runner:
         executor: Executor | None = None,
         handlers: HandlerSource | None = None,
         use_installed_handlers: bool = False,
+        shared_slots: SharedSlots | None = None,
     ) -> None:
         self.config = config or RunnerConfig()
         self._executor = executor
@@ -83,6 +87,7 @@ class Runner:
             **collect_handlers(handlers),
         }
         self._use_installed_handlers = use_installed_handlers
+        self._shared_slots = shared_slots
         self._kept_client: AiServiceClient | None = None
         self._running: dict[str, TaskManager] = {}
 
@@ -108,6 +113,8 @@ class Runner:
         inputs: Mapping[str, Any] | None = None,
         selection: Selection | None = None,
         provenance: Mapping[str, str] | None = None,
+        run_id: str | None = None,
+        preferences: Preferences = NO_PREFERENCES,
     ) -> LastFile:
         """Run every task of an ALT file and write the bundle.
 
@@ -120,6 +127,8 @@ class Runner:
             selection: which tasks to run; None is all. The others are absent from the LAST file.
             provenance: facts by name about where the run comes from, kept in the LAST file beside path and SHA-256 of
                 the ALT file and the kind of host.
+            run_id: the id of the run, from `new_run_id`; None makes a new one.
+            preferences: what to ask the AI service for where a task does not say; they win over the configuration.
 
         Returns:
             The LAST file. Its bundle is in `bundle_path(last_file)`. Failed tasks are in it; they do not raise.
@@ -148,7 +157,7 @@ class Runner:
         )
         if redactor:
             on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
-        run_id = new_run_id()
+        run_id = run_id or new_run_id()
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
             stack.enter_context(log_records.redacted(redactor))
@@ -176,6 +185,8 @@ class Runner:
                 fail_fast=self.config.fail_fast,
                 max_cost=self.config.max_cost,
                 max_tokens_total=self.config.max_tokens_total,
+                preferences=preferences,
+                shared_slots=self._shared_slots,
             )
             generator.make_directory(manager.run_id)  # before anything is paid for
             self._running[manager.run_id] = manager
@@ -208,10 +219,11 @@ class Runner:
             self.config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices)
         )
 
-    def cancel(self, reason: str = "the run was cancelled") -> None:
-        """Cancel every run of this runner; each still returns its LAST file, and its bundle is written."""
+    def cancel(self, reason: str = "the run was cancelled", *, run_id: str | None = None) -> None:
+        """Cancel every run of this runner, or that with this id; each still returns its LAST file with its bundle."""
         for manager in list(self._running.values()):
-            manager.cancel(reason)
+            if run_id in (None, manager.run_id):
+                manager.cancel(reason)
 
     def _handlers_for(self, alt_file: AltFile) -> dict[str, Handler]:
         """The handlers of the types that the file has, installed ones among them where they may be."""

@@ -124,7 +124,7 @@ class AiServiceClient:
         model = self._alternatives[number][1]
         if model is not None:
             attempt = _asking(attempt, model)
-        if provider.config.use_streaming:
+        if provider.config.for_run(attempt.run.preferences).use_streaming:
             attempt = replace(attempt, emit=partial(self._emit_without_secrets, attempt.emit))
         if _log.isEnabledFor(TRACE):
             text = self._redactor.text(repr(attempt.task.description))

@@ -111,10 +111,27 @@ def all_commands() -> list[click.Command]:
     from altlas_runner.cli.report import report
     from altlas_runner.cli.run import run
     from altlas_runner.cli.schema import schema
+    from altlas_runner.cli.serve import serve
     from altlas_runner.cli.show import show
     from altlas_runner.cli.validate import validate
 
-    return [run, validate, explain, plan, graph, convert, merge, show, report, diff, export, open_report, schema, init]
+    return [
+        run,
+        validate,
+        explain,
+        plan,
+        graph,
+        convert,
+        merge,
+        show,
+        report,
+        diff,
+        export,
+        open_report,
+        serve,
+        schema,
+        init,
+    ]
 
 
 def _main() -> None:

@@ -13,9 +13,10 @@ from uuid import uuid4
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
 from altlas_runner.errors import AltValidationError, ConfigurationError
-from altlas_runner.execution import ArtifactStore, Executor, RetryingExecutor, RunInfo
+from altlas_runner.execution import NO_PREFERENCES, ArtifactStore, Executor, Preferences, RetryingExecutor, RunInfo
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
+from altlas_runner.shared_slots import SharedSlots, SlottedExecutor
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.driver import Driver
 from altlas_runner.task_manager.handlers import HandlerExecutor, HandlerSource, collect_handlers
@@ -68,6 +69,9 @@ class TaskManager:
         max_cost: what the run may cost, in the currency of the price table; None is no limit. Looked at before each
             attempt; when it is used up, what has not ended by then is cancelled (BUDGET_EXCEEDED).
         max_tokens_total: the same for tokens, sent and received together.
+        preferences: what the run asks an AI service for where its tasks do not say.
+        shared_slots: of which every attempt, also one of a handler, needs one besides; None when this run shares none
+            with others.
 
     Raises:
         AltValidationError: the file has errors, or refers to an input that is not given.
@@ -99,6 +103,8 @@ class TaskManager:
         fail_fast: bool = False,
         max_cost: float | None = None,
         max_tokens_total: int | None = None,
+        preferences: Preferences = NO_PREFERENCES,
+        shared_slots: SharedSlots | None = None,
     ) -> None:
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError(f"max_concurrency must be 1 or more, not {max_concurrency}")
@@ -115,7 +121,7 @@ class TaskManager:
         self._handlers = HandlerExecutor(alt_file, collect_handlers(handlers), executor, artifacts_dir=artifacts_dir)
         if executor is None or self._handlers.handled:
             executor = self._handlers
-        self._executor = executor
+        self._executor = executor if shared_slots is None else SlottedExecutor(executor, shared_slots)
         self._keeping = ArtifactKeeping(artifact_store, self._handlers.files_of)
         self._max_concurrency = max_concurrency or os.cpu_count() or 1
         self._observers = Observers(on_event)
@@ -133,7 +139,9 @@ class TaskManager:
         self._policy = policy
         self._random = Random(seed)  # noqa: S311  jitter, not a secret
         self._stop_grace_seconds = stop_grace_seconds
-        self._run_info = RunInfo(self.run_id, alt_file.mode.value, alt_file.persona, alt_file.metadata or {})
+        self._run_info = RunInfo(
+            self.run_id, alt_file.mode.value, alt_file.persona, alt_file.metadata or {}, preferences
+        )
         self._run_deadline_seconds = run_deadline_seconds
         self._fail_fast = fail_fast
         limited = max_cost is not None or max_tokens_total is not None

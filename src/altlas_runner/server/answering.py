@@ -1,0 +1,35 @@
+"""How answers are written: models as JSON, files piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from aiohttp import web
+from pydantic import BaseModel
+
+__all__ = ["file_answer", "json_answer"]
+
+_PIECE = 256 << 10
+
+
+def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A model as JSON."""
+    body = model.__pydantic_serializer__.to_json(model)
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+async def file_answer(request: web.Request, file: BinaryIO, headers: Mapping[str, str]) -> web.StreamResponse:
+    """An open file, as far as it goes now; it is closed."""
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        response = web.StreamResponse(headers=headers)
+        response.content_length = size
+        await response.prepare(request)
+        while size > 0 and (piece := await asyncio.to_thread(file.read, min(size, _PIECE))):
+            size -= len(piece)
+            await response.write(piece)
+        await response.write_eof()
+        return response
