@@ -91,7 +91,7 @@ class Browser:
         assert isinstance(found, list), found
         return found[0]
 
-    def until(self, expression: str, seconds: float = 30) -> None:
+    def until(self, expression: str, seconds: float = 5) -> None:
         """Wait until a JavaScript expression is true."""
         script = (
             "const [limit, done] = arguments; const end = performance.now() + limit;"
@@ -102,14 +102,15 @@ class Browser:
         self.driver.set_script_timeout(seconds + 10)
         assert self.driver.execute_async_script(script, 1000 * seconds), f"not within {seconds} s: {expression}"
 
-    def press(self, *keys: str) -> None:
-        """Press keys as a reader does, wherever the focus is."""
+    def press(self, *keys: str, holding: str | None = None) -> None:
+        """Press keys as a reader does, wherever the focus is, perhaps while another one is held."""
         for key in keys:
-            ActionChains(self.driver).send_keys(key).perform()
+            chain = ActionChains(self.driver)
+            (chain.send_keys(key) if holding is None else chain.key_down(holding).send_keys(key).key_up(holding)).perform()
 
     def drop(self, *files: Path) -> None:
-        """Drop files on the middle of the page, as from a file manager."""
-        place = {"x": 400, "y": 300, "data": {"items": [], "files": [str(f) for f in files], "dragOperationsMask": 1}}
+        """Drop files on the page, as from a file manager."""
+        place = {"x": 160, "y": 300, "data": {"items": [], "files": [str(f) for f in files], "dragOperationsMask": 1}}
         for kind in ("dragEnter", "dragOver", "drop"):
             self.command("Input.dispatchDragEvent", type=kind, **place)
 

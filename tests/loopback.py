@@ -1,13 +1,14 @@
 """A real HTTP server on loopback that speaks the `altlas` wire format, for tests that run whole files."""
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self
 
 from aiohttp import web
 
-Answer = Callable[[Any], web.StreamResponse]
+Answer = Callable[[Any], web.StreamResponse | Awaitable[web.StreamResponse]]
 
 
 class LoopbackService:
@@ -67,5 +68,6 @@ class LoopbackService:
             await asyncio.sleep(self._delay)
         answer = self._answers.get(body["task_id"])
         if answer is not None:
-            return answer(body)
+            made = answer(body)
+            return await made if inspect.isawaitable(made) else made
         return web.json_response({"answer": f"done: {body['description']}", "saw": sorted(body["context"])})
