@@ -22,6 +22,7 @@ class LoopbackService:
     ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.at_once = self.most_at_once = 0
         self.url = ""
         self._answers = answers or {}
         self._delay = delay
@@ -64,6 +65,14 @@ class LoopbackService:
         body: dict[str, Any] = await request.json()
         self.requests.append(body)
         self.headers.append(dict(request.headers))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            return await self._answer(body)
+        finally:
+            self.at_once -= 1
+
+    async def _answer(self, body: dict[str, Any]) -> web.StreamResponse:
         if self._delay:
             await asyncio.sleep(self._delay)
         answer = self._answers.get(body["task_id"])

@@ -100,9 +100,7 @@ def running_server(
     command += ["--output-dir", str(output_dir), "--service-url", service_url, *options]
     environment = {**os.environ, **({"RUNNER_SERVER_TOKEN": token} if token else {})}
     with log.open("ab") as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, cwd=cwd
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, cwd=cwd)
     with process:
         try:
             assert process.stdout is not None

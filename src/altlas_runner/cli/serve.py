@@ -29,6 +29,8 @@ _OF_THE_SERVER = (
     "max_running",
     "max_queued",
     "max_connections",
+    "head_seconds",
+    "body_seconds",
     "grace_seconds",
 )
 
@@ -67,6 +69,12 @@ _OF_THE_SERVER = (
 @click.option("--max-dependencies", type=click.IntRange(0), help="Most dependencies of a run. Default: 200000.")
 @click.option("--max-body-bytes", type=click.IntRange(1), help="Longest body of a request. Default: 8388608.")
 @click.option("--max-connections", type=click.IntRange(1), help="Connections at one time. Default: 1024.")
+@click.option(
+    "--head-seconds", type=click.FloatRange(0, min_open=True), help="Longest time for the head of a request. Default: 10."
+)
+@click.option(
+    "--body-seconds", type=click.FloatRange(0, min_open=True), help="Longest time for its body. Default: 30."
+)
 @click.option(
     "--grace", "grace_seconds", type=click.FloatRange(0), help="Seconds that runs may go on after SIGTERM. Default: 30."
 )

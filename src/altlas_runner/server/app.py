@@ -75,7 +75,7 @@ def make_app(config: RunnerConfig | None = None, server: ServerConfig | None = N
             "openapi",
             "This description.",
             openapi,
-            {200: Answer("OpenAPI 3.1.", Text(JSON))},
+            {200: Answer("OpenAPI 3.1.", Text(JSON, {"type": "object"}))},
             is_open=True,
         )
     )

@@ -40,7 +40,7 @@ class BundleEndpoints:
     def operations(self) -> list[Operation]:
         """What is offered."""
         report = {200: Answer("The report, one page.", Text("text/html"))}
-        file = {200: Answer("The file.", Text(f"{JSON},text/vnd.graphviz,image/png,application/octet-stream", True))}
+        file = {200: Answer("The file.", Text(f"{JSON},text/vnd.graphviz,image/png,application/octet-stream", None))}
         ticket = Parameter(
             "ticket",
             "path",

@@ -46,6 +46,7 @@ class Connections:
             loop=self._loop,
             keepalive_timeout=self.config.idle_seconds,
             lingering_time=1.0,
+            auto_decompress=False,
             access_log=None,
             logger=_log,
         )

@@ -48,7 +48,7 @@ class EventLog:
         self._wake()
 
     def since(self, number: int, most: int) -> tuple[int, list[str]]:
-        """The events after this number, at most so many and as far as they are kept; before them the number of the first."""
+        """At most so many events after this number, as far as they are kept; before them the number of the first."""
         first = max(number + 1, self.first)
         skip = first - self.first
         return first, [self._events[index] for index in range(skip, min(skip + most, len(self._events)))]

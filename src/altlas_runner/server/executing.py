@@ -19,7 +19,7 @@ from altlas_runner.server.models import (
 )
 from altlas_runner.server.operations import Answer, Operation
 from altlas_runner.server.problems import Problem
-from altlas_runner.server.reading import bad_file
+from altlas_runner.server.reading import bad_file, placed
 from altlas_runner.server.runs import QueueFullError, Run, StoppingError
 from altlas_runner.server.service import Service
 
@@ -63,7 +63,11 @@ class ExecutingEndpoints:
                     200: Answer(
                         "The run has ended; failed tasks are counted.",
                         ExecuteAnswer,
-                        links={"getRun": {"request_id": "$response.body#/last_file_id"}},
+                        links={
+                            "getRun": {"request_id": "$response.body#/last_file_id"},
+                            "getReport": {"request_id": "$response.body#/last_file_id"},
+                            "getFile": {"request_id": "$response.body#/last_file_id", "file": "result.last"},
+                        },
                     )
                 },
                 {**_REFUSALS, **_NO_ROOM, 500: "The bundle cannot be written."},
@@ -102,7 +106,7 @@ class ExecutingEndpoints:
         if run.summary is not None:
             return json_answer(ExecuteAnswer(**run.summary))
         if isinstance(run.failure, AltParseError):
-            raise bad_file(run.failure.diagnostics, None)
+            raise bad_file(run.failure.diagnostics)
         if isinstance(run.failure, ConfigurationError):
             raise Problem(400, str(run.failure))
         raise Problem(500, run.error or "the run failed")
@@ -117,8 +121,7 @@ class ExecutingEndpoints:
     async def validate(self, request: web.Request) -> web.StreamResponse:
         """Check a file."""
         reader = self._service.reader
-        source = await reader.source(await reader.model(request, ValidateRequest))
-        found = await reader.diagnostics(source, None)
+        found = await reader.diagnostics(await reader.model(request, ValidateRequest))
         diagnostics = [DiagnosticAnswer.model_validate(each.to_dict()) for each in found]
         valid = not any(each.severity == "error" for each in diagnostics)
         return json_answer(ValidateAnswer(valid=valid, diagnostics=diagnostics))
@@ -129,8 +132,7 @@ class ExecutingEndpoints:
         if service.runs.stopping:
             raise Problem(503, "the service is stopping and takes no further run", headers=_RETRY_AFTER)
         asked = await reader.model(request, RunRequest)
-        source = await reader.source(asked)
-        alt_file = await reader.parse(source)
+        alt_file, source = await reader.alt_file(asked)
         preferences = Preferences(asked.model, asked.temperature, asked.max_tokens, asked.stream)
         try:
             return service.runs.submit(
@@ -140,7 +142,7 @@ class ExecutingEndpoints:
                 provenance=source.provenance(),
             )
         except AltParseError as error:
-            raise bad_file(error.diagnostics, source) from None
+            raise bad_file(placed(error.diagnostics, source)) from None
         except QueueFullError as error:
             raise Problem(429, str(error), headers=_RETRY_AFTER) from None
         except StoppingError as error:

@@ -10,7 +10,7 @@ from aiohttp import web
 from altlas_runner.server.answering import json_answer
 from altlas_runner.server.event_log import EventLog
 from altlas_runner.server.models import RunAnswer, RunList
-from altlas_runner.server.operations import Answer, Operation, Parameter, Text
+from altlas_runner.server.operations import JSON, Answer, Operation, Parameter, Text
 from altlas_runner.server.problems import Problem
 from altlas_runner.server.runs import Run
 from altlas_runner.server.service import Service
@@ -25,6 +25,20 @@ _NO_SUCH_RUN = {404: "There is no such run."}
 _MOST_LISTED = 200
 _USUALLY_LISTED = 50
 _AT_ONCE = 256
+_HIGHEST = 2**53 - 1
+"""The highest number that every JSON reader takes for itself."""
+_EVENT = {
+    "type": "object",
+    "required": ["id", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "data": {
+            "type": "string",
+            "contentMediaType": JSON,
+            "contentSchema": {"type": "object", "required": ["event", "at"]},
+        },
+    },
+}
 _BEAT_SECONDS = 15.0
 """How often a comment shows that the connection lives, where nothing happens."""
 
@@ -44,7 +58,7 @@ class FollowingEndpoints:
         last_seen = Parameter(
             "Last-Event-ID",
             "header",
-            {"type": "integer", "minimum": 0},
+            {"type": "integer", "minimum": 0, "maximum": _HIGHEST},
             "The last event that was seen; those after it follow.",
         )
         return [
@@ -55,7 +69,7 @@ class FollowingEndpoints:
                 "The runs, the newest first.",
                 self.list_runs,
                 {200: Answer("A page of them.", RunList)},
-                {400: "A parameter does not fit."},
+                {400: "A parameter does not fit.", 404: "There is no run that `before` could name."},
                 (
                     Parameter(
                         "limit",
@@ -77,7 +91,7 @@ class FollowingEndpoints:
                 "getRun",
                 "One run.",
                 self.get_run,
-                {200: Answer("The run.", RunAnswer)},
+                {200: Answer("The run.", RunAnswer, links={"getReport": {"request_id": "$response.body#/request_id"}})},
                 _NO_SUCH_RUN,
                 (RUN_ID_PARAMETER,),
                 route=f"/api/v1/runs/{{request_id:{RUN_ID}}}",
@@ -100,7 +114,7 @@ class FollowingEndpoints:
                 "The events of a run as they happen, as server-sent events; the stream ends after the run.",
                 self.follow,
                 {
-                    200: Answer("Events: `id` counts them from 1, `data` is one in JSON.", Text("text/event-stream")),
+                    200: Answer("Events: `id` counts them from 1, `data` is one.", Text("text/event-stream", _EVENT)),
                     204: Answer("The run has ended and every event was seen: do not come again."),
                 },
                 {**_NO_SUCH_RUN, 400: "Last-Event-ID is no number."},
@@ -119,7 +133,7 @@ class FollowingEndpoints:
         if before is not None:
             place = next((place for place, run in enumerate(runs) if run.id == before), None)
             if place is None:
-                raise Problem(400, "before must be the id of a run")
+                raise Problem(404, "before must be the id of a run, and there is none with this one")
             runs = runs[place + 1 :]
         page = [self._service.answer(run) for run in runs[:limit]]
         return json_answer(RunList(runs=page, next_before=page[-1].request_id if len(runs) > limit else None))
@@ -138,7 +152,7 @@ class FollowingEndpoints:
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """Stream the events of a run."""
         log = self._run(request).events
-        seen = _number(request.headers.get("Last-Event-ID", "0"), 0, 1 << 53)
+        seen = _number(request.headers.get("Last-Event-ID", "0"), 0, _HIGHEST)
         if seen is None:
             raise Problem(400, "Last-Event-ID must be the number of an event")
         if log.ended and seen >= log.last:

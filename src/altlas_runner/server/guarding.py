@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
 from altlas_runner.server.config import ServerConfig
 from altlas_runner.server.problems import Problem
@@ -48,8 +48,10 @@ class Guard:
         """Refuse requests of two meanings, and those to another name: a browser that was led here by somebody's DNS.
 
         Raises:
-            Problem: 400 for two lengths, or without one Host header; 421 for another host.
+            Problem: 400 for two lengths, no or two Host headers, another version of HTTP; 421 for another host.
         """
+        if request.version not in (HttpVersion10, HttpVersion11):
+            raise Problem(400, "this service speaks HTTP/1.1")
         if hdrs.CONTENT_LENGTH in request.headers and hdrs.TRANSFER_ENCODING in request.headers:
             raise Problem(400, "a body has either a Content-Length or a Transfer-Encoding")
         values = request.headers.getall(hdrs.HOST, [])

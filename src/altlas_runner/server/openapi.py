@@ -18,6 +18,7 @@ __all__ = ["openapi_document"]
 _EVERYWHERE = {
     400: "The request is not as HTTP has it, or has no Host header.",
     408: "The head or the body of the request did not come in time.",
+    417: "Something other than 100-continue was expected.",
     421: "The service is not known under the name in the Host header.",
     503: "There are too many connections, or the service is stopping.",
 }
@@ -96,7 +97,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     described: dict[str, Any] = {"description": answer.description}
     if isinstance(answer.body, Text):
         described["content"] = {
-            media_type: {} if answer.body.binary else {"schema": {"type": "string"}}
+            media_type: {} if answer.body.schema is None else {"schema": answer.body.schema}
             for media_type in answer.body.media_type.split(",")
         }
     elif answer.body is not None:

@@ -20,11 +20,11 @@ class Text:
 
     Attributes:
         media_type: of the body; several with commas between them.
-        binary: whether it is no text.
+        schema: JSON Schema of what is in it; None says nothing.
     """
 
     media_type: str
-    binary: bool = False
+    schema: dict[str, Any] | None = field(default_factory=lambda: {"type": "string"})
 
 
 @dataclass(frozen=True)

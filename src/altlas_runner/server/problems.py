@@ -40,7 +40,7 @@ class Problem(web.HTTPException):
         super().__init__(
             headers=headers,
             reason=HTTPStatus(status).phrase,
-            body=problem_body(status, detail, diagnostics),
+            text=problem_body(status, detail, diagnostics).decode(),
             content_type=PROBLEM_TYPE,
         )
         self.detail = detail

@@ -6,22 +6,22 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
 from altlas_runner.alt_file import AltFile, AltParser, Diagnostic
+from altlas_runner.alt_file.diagnostics import quoted
 from altlas_runner.alt_file.limits import Limits
-from altlas_runner.errors import AltParseError
+from altlas_runner.errors import AltIoError, AltParseError
 from altlas_runner.last_file.artifacts.places import open_file_below
 from altlas_runner.server.config import ServerConfig
 from altlas_runner.server.models import ValidateRequest
 from altlas_runner.server.problems import Problem
 
-__all__ = ["AltSource", "RequestReader"]
+__all__ = ["AltSource", "RequestReader", "bad_file", "placed"]
 
 _YAML_SUFFIXES = (".yaml", ".yml")
 _LONG = 64 << 10
@@ -78,36 +78,42 @@ class RequestReader:
         except ValidationError as error:
             raise Problem(400, _explain(error)) from None
 
-    async def source(self, asked: ValidateRequest) -> AltSource:
-        """The ALT file that a request gives or names.
+    async def alt_file(self, asked: ValidateRequest) -> tuple[AltFile, AltSource]:
+        """The ALT file that a request gives or names, and where it was.
 
         Raises:
-            Problem: 400 or 403.
+            Problem: 400 with every diagnostic, or 403.
         """
+        try:
+            source = await self._source(asked)
+        except AltIoError as error:
+            raise bad_file(error.diagnostics) from None
+        try:
+            if len(source.content) > _LONG:
+                return await asyncio.to_thread(self._parse, source), source
+            return self._parse(source), source
+        except AltParseError as error:
+            raise bad_file(placed(error.diagnostics, source)) from None
+
+    async def diagnostics(self, asked: ValidateRequest) -> list[Diagnostic]:
+        """Everything that is wrong or doubtful in the ALT file that a request gives or names.
+
+        Raises:
+            Problem: 403.
+        """
+        try:
+            source = await self._source(asked)
+        except AltIoError as error:
+            return error.diagnostics
+        return placed(await asyncio.to_thread(self._parser.validate, source.content), source)
+
+    async def _source(self, asked: ValidateRequest) -> AltSource:
         if asked.alt_file_path is not None:
             return await asyncio.to_thread(self._read, asked.alt_file_path)
         content = asked.alt_file_content
         if isinstance(content, str):
             return AltSource(content.encode(), None, is_text=True)
         return AltSource(json.dumps(content, ensure_ascii=False).encode(), None, is_text=False)
-
-    async def parse(self, source: AltSource) -> AltFile:
-        """The ALT file.
-
-        Raises:
-            Problem: 400 with every diagnostic.
-        """
-        try:
-            if len(source.content) > _LONG:
-                return await asyncio.to_thread(self._parse, source)
-            return self._parse(source)
-        except AltParseError as error:
-            raise bad_file(error.diagnostics, source) from None
-
-    async def diagnostics(self, source: AltSource, inputs: Mapping[str, Any] | None) -> list[Diagnostic]:
-        """Everything that is wrong or doubtful in a file."""
-        found = await asyncio.to_thread(self._parser.validate, source.content, inputs)
-        return placed(found, source)
 
     def _parse(self, source: AltSource) -> AltFile:
         return self._parser.parse_from_string(source.content, is_yaml=source.is_yaml)
@@ -150,21 +156,19 @@ class RequestReader:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "it cannot be named so"
             if isinstance(error, OSError) and error.errno is None:
                 reason = str(error)
-            diagnostic = Diagnostic(
-                "ALT301",
-                f"{path[:200]} cannot be read: {reason}",
-                help="give a path relative to the directory for ALT files, without .. and without links on the way",
-            )
-            raise bad_file([diagnostic], None) from None
+            help_text = "give a path relative to the directory for ALT files, without .. and without links on the way"
+            raise AltIoError(
+                [Diagnostic("ALT301", f"{quoted(path)} cannot be read: {reason}", help=help_text)]
+            ) from None
         return AltSource(content, path, is_text=True)
 
 
-def bad_file(diagnostics: list[Diagnostic], source: AltSource | None) -> Problem:
+def bad_file(diagnostics: list[Diagnostic]) -> Problem:
     """The refusal of an ALT file."""
     errors = [each for each in diagnostics if each.severity == "error"]
     more = f", and {len(errors) - 1} more errors" if len(errors) > 1 else ""
     text = f"{errors[0].code}: {errors[0].message}{more}" if errors else "the ALT file cannot be used"
-    return Problem(400, text, diagnostics=placed(diagnostics, source) if source is not None else diagnostics)
+    return Problem(400, text, diagnostics=diagnostics)
 
 
 def placed(diagnostics: list[Diagnostic], source: AltSource) -> list[Diagnostic]:
