@@ -1,77 +1,66 @@
-"""The page at `/`, and the files it is made of: read once, given as they are, and allowed to load nothing else."""
+"""The page at `/` and the files it is made of: fixed texts, the same for everybody, under a policy that lets nothing in."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 
 from aiohttp import web
 
-from altlas_runner.server.operations import Answer, Operation, Parameter, Text
-from altlas_runner.server.problems import Problem
+from altlas_runner.last_file.report.page_parts import LOOK, SYMBOLS, joined_scripts, page_part
+from altlas_runner.server.operations import Answer, Operation, Text
 
-__all__ = ["PageEndpoints"]
+__all__ = ["POLICY", "SCRIPTS", "PageEndpoints"]
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-_INDEX = "index.html"
+"""The page may load its own two files and ask its own service; nothing that it shows can become markup or script."""
+
+_SHARED = ("elements", "text", "theme")
+SCRIPTS = ("service", "standing", "statuses", "diagnostics", "paper", "submission", "runs", "run_view", "page")
+"""The scripts of the page in the order in which they are put together, behind those of the report that it shares."""
 
 
 class PageEndpoints:
     """Gives the page, which is open: it holds no secret, and asks for the token itself."""
 
-    def __init__(self) -> None:
-        self._files: dict[str, tuple[bytes, str]] = {}
-        for file in files("altlas_runner.server").joinpath("page").iterdir():
-            kind = _TYPES.get("." + file.name.rpartition(".")[2])
-            if kind is not None:
-                self._files[file.name] = (file.read_bytes(), kind)
-
     def operations(self) -> list[Operation]:
         """What is offered."""
-        kinds = ",".join(kind.partition(";")[0] for kind in _TYPES.values())
-        name = Parameter("name", "path", {"type": "string", "enum": sorted(self._files) or [_INDEX]}, "The file's.")
         return [
-            Operation(
-                "GET",
-                "/",
-                "page",
-                "The page for people.",
-                self.index,
-                {200: Answer("The page.", Text("text/html"))},
-                is_open=True,
-            ),
-            Operation(
-                "GET",
-                "/page/{name}",
-                "pageFile",
-                "A file that the page is made of.",
-                self.file,
-                {200: Answer("The file.", Text(kinds))},
-                {404: "There is no such file."},
-                (name,),
-                is_open=True,
-            ),
+            _fixed("/", "page", "The page for people.", "text/html", _document),
+            _fixed("/assets/page.css", "pageStyle", "The style sheet of the page.", "text/css", _style),
+            _fixed("/assets/page.js", "pageScript", "The script of the page.", "text/javascript", _script),
         ]
 
-    async def index(self, request: web.Request) -> web.StreamResponse:
-        """Give the page."""
-        return self._give(_INDEX)
 
-    async def file(self, request: web.Request) -> web.StreamResponse:
-        """Give a file of it."""
-        return self._give(request.match_info["name"])
+def _fixed(path: str, name: str, summary: str, media_type: str, text: Callable[[], str]) -> Operation:
+    """The operation that gives a text of this package."""
 
-    def _give(self, name: str) -> web.StreamResponse:
-        if name not in self._files:
-            raise Problem(404, "the page has no such file")
-        content, kind = self._files[name]
-        headers = {"Content-Type": kind, "Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
-        return web.Response(body=content, headers=headers)
+    async def give(request: web.Request) -> web.StreamResponse:
+        headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+        return web.Response(text=text(), content_type=media_type, charset="utf-8", headers=headers)
+
+    return Operation("GET", path, name, summary, give, {200: Answer("It.", Text(media_type))}, is_open=True)
+
+
+@cache
+def _document() -> str:
+    return _own("page.html").replace("{{ symbols }}", page_part(SYMBOLS).rstrip())
+
+
+@cache
+def _style() -> str:
+    return page_part(LOOK) + _own("page.css")
+
+
+@cache
+def _script() -> str:
+    shared = [page_part(f"script/{name}.js") for name in _SHARED]
+    return joined_scripts([*shared, *(_own(f"script/{name}.js") for name in SCRIPTS)])
+
+
+def _own(name: str) -> str:
+    return files("altlas_runner.server").joinpath("page", *name.split("/")).read_text(encoding="utf-8")
