@@ -106,7 +106,9 @@ class Browser:
         """Press keys as a reader does, wherever the focus is, perhaps while another one is held."""
         for key in keys:
             chain = ActionChains(self.driver)
-            (chain.send_keys(key) if holding is None else chain.key_down(holding).send_keys(key).key_up(holding)).perform()
+            (
+                chain.send_keys(key) if holding is None else chain.key_down(holding).send_keys(key).key_up(holding)
+            ).perform()
 
     def drop(self, *files: Path) -> None:
         """Drop files on the page, as from a file manager."""

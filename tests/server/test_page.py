@@ -319,7 +319,15 @@ def test_keys_alone_are_enough(browser: Browser, place: Place) -> None:
         reached.append(browser.run(f"document.activeElement.id || {FOCUS}.trim()"))
         if reached[-1] == "text":
             break
-    assert reached == ["Skip to the content", "altlas-runner", "Theme: auto", "Choose a file", "Example", "Clear", "text"]
+    assert reached == [
+        "Skip to the content",
+        "altlas-runner",
+        "Theme: auto",
+        "Choose a file",
+        "Example",
+        "Clear",
+        "text",
+    ]
     browser.press(json.dumps(flow("held", title="By keys")))
     browser.press(ENTER, holding=CONTROL)
     browser.until(f"{VERDICT} === 'running'")
@@ -416,7 +424,9 @@ def test_no_text_of_a_stranger_runs_loads_or_becomes_markup(browser: Browser, tm
         browser.until("document.querySelectorAll('.runs li').length === 50")
         assert browser.run("document.querySelectorAll('main :is(script, iframe, object, embed, img, b b)').length") == 0
         assert browser.seen() == NO_FAULT
-        assert {url for url in browser.requests() if not url.startswith((server.url + "/", "data:,", "about:"))} == set()
+        assert {
+            url for url in browser.requests() if not url.startswith((server.url + "/", "data:,", "about:"))
+        } == set()
 
 
 def test_an_address_that_names_no_run_says_so(browser: Browser, place: Place) -> None:
