@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -50,7 +51,7 @@ class Runner:
     """Executes ALT files with one configuration.
 
     As an async context manager it keeps one AI service client (its connections, its loaded model) over all runs inside
-    the block; without, every run opens and closes its own.
+    the block, and makes their bundles one after the other; without, every run opens and closes its own client.
 
     Args:
         config: the configuration; None reads environment and defaults.
@@ -89,17 +90,23 @@ class Runner:
         self._use_installed_handlers = use_installed_handlers
         self._shared_slots = shared_slots
         self._kept_client: AiServiceClient | None = None
+        self._bundle_maker: ThreadPoolExecutor | None = None
         self._running: dict[str, TaskManager] = {}
 
     async def __aenter__(self) -> Self:
         if self._executor is None:
             await self._find_key()
             self._kept_client = await self._client().__aenter__()
+        # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
+        self._bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._bundle_maker is not None:
+            self._bundle_maker.shutdown(wait=False)
+        self._bundle_maker = None
         client, self._kept_client = self._kept_client, None
         if client is not None:
             await client.__aexit__(kind, error, traceback)
@@ -197,7 +204,7 @@ class Runner:
                 raise
             finally:
                 del self._running[manager.run_id]
-            return await asyncio.to_thread(
+            make_bundle = partial(
                 generator.generate,
                 alt_file,
                 results,
@@ -208,6 +215,7 @@ class Runner:
                 provenance=facts,
                 redactor=redactor,
             )
+            return await asyncio.get_running_loop().run_in_executor(self._bundle_maker, make_bundle)
 
     async def _find_key(self) -> None:
         """Look for the key of the service in a thread: a program that tells it may take its time."""
