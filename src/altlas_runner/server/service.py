@@ -37,13 +37,14 @@ class Service:
     """The service behind the endpoints. To be used in an `async with` block, which ends every run.
 
     Args:
-        config: of the runs. Their deadline is at most the service's.
+        config: of the runs. Their deadline is at most the service's, and they have journals unless it says otherwise.
         server: of everything else.
     """
 
     def __init__(self, config: RunnerConfig, server: ServerConfig) -> None:
         longest = min(config.run_deadline_seconds or server.max_run_seconds, server.max_run_seconds)
-        self.config = config.model_copy(update={"run_deadline_seconds": longest})
+        journal = config.journal or "journal" not in config.model_fields_set
+        self.config = config.model_copy(update={"run_deadline_seconds": longest, "journal": journal})
         self.server = server
         self.reader = RequestReader(server)
         self.started_at = datetime.now(UTC)
