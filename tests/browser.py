@@ -91,7 +91,7 @@ class Browser:
         assert isinstance(found, list), found
         return found[0]
 
-    def until(self, expression: str, seconds: float = 5) -> None:
+    def until(self, expression: str, seconds: float = 30) -> None:
         """Wait until a JavaScript expression is true."""
         script = (
             "const [limit, done] = arguments; const end = performance.now() + limit;"
@@ -106,7 +106,9 @@ class Browser:
         """Press keys as a reader does, wherever the focus is, perhaps while another one is held."""
         for key in keys:
             chain = ActionChains(self.driver)
-            (chain.send_keys(key) if holding is None else chain.key_down(holding).send_keys(key).key_up(holding)).perform()
+            (
+                chain.send_keys(key) if holding is None else chain.key_down(holding).send_keys(key).key_up(holding)
+            ).perform()
 
     def drop(self, *files: Path) -> None:
         """Drop files on the page, as from a file manager."""
