@@ -51,7 +51,7 @@ class LoopbackService:
         self._stop = asyncio.Event()
         app = web.Application()
         app.router.add_post(self._path, self._execute)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -17,8 +17,12 @@ ALT = {
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """A file in the place of a text or an object; what is wrong with a request stays wrong."""
-    content = body.get("alt_file_content") if isinstance(body, dict) else None
-    if isinstance(content, str | dict) and zlib.crc32(repr(content).encode("utf-8", "replace")) % 4:
-        return {**body, "alt_file_content": ALT}
+    """A file in the place of a text, an object or a path that could be one; what is wrong with a request stays wrong."""
+    if not isinstance(body, dict) or not zlib.crc32(repr(body).encode("utf-8", "replace")) % 4:
+        return body
+    path = body.get("alt_file_path")
+    if isinstance(body.get("alt_file_content"), str | dict):
+        body = {**body, "alt_file_content": ALT}
+    if isinstance(path, str) and 0 < len(path) <= 4096:
+        body = {**body, "alt_file_path": "a.alt.json"}
     return body

@@ -38,7 +38,14 @@ def test_the_service_works_below_a_path_of_another_application(tmp_path: Path) -
                 assert answer.status == 400
             slow = {**TWO, "tasks": [{"id": "slow", "description": "d"}]}
             async with session.post("/runner/api/v1/process", json={"alt_file_content": slow}) as answer:
-                run_id: str = (await answer.json())["request_id"]
+                accepted = await answer.json()
+                run_id: str = accepted["request_id"]
+            async with session.get(accepted["run_url"]) as answer:
+                assert (await answer.json())["status"] == "running"
+            async with session.get("/runner/api/v1/runs") as answer:
+                oldest = (await answer.json())["runs"][-1]
+            async with session.get(oldest["report_url"]) as answer:
+                assert answer.status == 200
             await asyncio.sleep(0.2)
         await runner.cleanup()
         return run_id

@@ -38,6 +38,7 @@ def test_no_answer_is_one_that_the_description_does_not_have(tmp_path: Path) -> 
             f"{server.url}/openapi.json",
             f"--header=Authorization: Bearer {TOKEN}",
             "--checks=all",
+            "--exclude-checks=use_after_free",  # DELETE cancels a run; what is to be known of it stays
             f"--max-examples={EXAMPLES}",
             "--seed=8",
             "--no-color",

@@ -70,11 +70,11 @@ _OF_THE_SERVER = (
 @click.option("--max-body-bytes", type=click.IntRange(1), help="Longest body of a request. Default: 8388608.")
 @click.option("--max-connections", type=click.IntRange(1), help="Connections at one time. Default: 1024.")
 @click.option(
-    "--head-seconds", type=click.FloatRange(0, min_open=True), help="Longest time for the head of a request. Default: 10."
+    "--head-seconds",
+    type=click.FloatRange(0, min_open=True),
+    help="For the head of a request. Default: 10.",
 )
-@click.option(
-    "--body-seconds", type=click.FloatRange(0, min_open=True), help="Longest time for its body. Default: 30."
-)
+@click.option("--body-seconds", type=click.FloatRange(0, min_open=True), help="For the body of a request. Default: 30.")
 @click.option(
     "--grace", "grace_seconds", type=click.FloatRange(0), help="Seconds that runs may go on after SIGTERM. Default: 30."
 )

@@ -10,9 +10,16 @@ from typing import BinaryIO
 from aiohttp import web
 from pydantic import BaseModel
 
-__all__ = ["file_answer", "json_answer"]
+__all__ = ["base_of", "file_answer", "json_answer"]
 
 _PIECE = 256 << 10
+
+
+def base_of(request: web.Request) -> str:
+    """Where the service begins: the path below which it is embedded, or the empty text. For operations of the API."""
+    resource = request.match_info.route.resource
+    assert resource is not None
+    return resource.canonical.partition("/api/v1/")[0]
 
 
 def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

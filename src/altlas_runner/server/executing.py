@@ -8,7 +8,7 @@ from aiohttp import web
 
 from altlas_runner.errors import AltParseError, ConfigurationError
 from altlas_runner.execution import NO_PREFERENCES, Preferences
-from altlas_runner.server.answering import json_answer
+from altlas_runner.server.answering import base_of, json_answer
 from altlas_runner.server.models import (
     Accepted,
     DiagnosticAnswer,
@@ -114,7 +114,7 @@ class ExecutingEndpoints:
     async def process(self, request: web.Request) -> web.StreamResponse:
         """Start a run."""
         run = await self._submit(request)
-        url = f"/api/v1/runs/{run.id}"
+        url = f"{base_of(request)}/api/v1/runs/{run.id}"
         accepted = Accepted(request_id=run.id, status=run.state, run_url=url, events_url=f"{url}/events")
         return json_answer(accepted, status=202, headers={"Location": url})
 

@@ -7,7 +7,7 @@ import contextlib
 
 from aiohttp import web
 
-from altlas_runner.server.answering import json_answer
+from altlas_runner.server.answering import base_of, json_answer
 from altlas_runner.server.event_log import EventLog
 from altlas_runner.server.models import RunAnswer, RunList
 from altlas_runner.server.operations import JSON, Answer, Operation, Parameter, Text
@@ -135,19 +135,19 @@ class FollowingEndpoints:
             if place is None:
                 raise Problem(404, "before must be the id of a run, and there is none with this one")
             runs = runs[place + 1 :]
-        page = [self._service.answer(run) for run in runs[:limit]]
+        page = [self._service.answer(run, base_of(request)) for run in runs[:limit]]
         return json_answer(RunList(runs=page, next_before=page[-1].request_id if len(runs) > limit else None))
 
     async def get_run(self, request: web.Request) -> web.StreamResponse:
         """One run."""
-        return json_answer(self._service.answer(self._run(request)))
+        return json_answer(self._service.answer(self._run(request), base_of(request)))
 
     async def cancel_run(self, request: web.Request) -> web.StreamResponse:
         """Cancel a run."""
         run = self._run(request)
         ended = run.state.has_ended
         self._service.runs.cancel(run, "cancelled over HTTP")
-        return json_answer(self._service.answer(run), status=200 if ended else 202)
+        return json_answer(self._service.answer(run, base_of(request)), status=200 if ended else 202)
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """Stream the events of a run."""

@@ -68,8 +68,13 @@ class Service:
 
     # -- how runs are shown ------------------------------------------------------------------------------------------
 
-    def answer(self, run: Run) -> RunAnswer:
-        """A run as it is shown."""
+    def answer(self, run: Run, base: str) -> RunAnswer:
+        """A run as it is shown.
+
+        Args:
+            run: to be shown.
+            base: the path below which the service is embedded.
+        """
         return RunAnswer(
             request_id=run.id,
             title=run.title,
@@ -81,7 +86,7 @@ class Service:
             counts=TaskCounts(**{status.value: count for status, count in run.counts.items()}),
             last_file_path=run.last_file_path,
             report_path=run.report_path,
-            report_url=None if run.report_path is None else self.report_url(run.id),
+            report_url=None if run.report_path is None else base + self.report_url(run.id),
             error=run.error,
         )
 
