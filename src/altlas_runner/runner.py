@@ -188,11 +188,13 @@ class Runner:
                 preferences=preferences,
                 shared_slots=self._shared_slots,
             )
-            generator.make_directory(manager.run_id)  # before anything is paid for
             self._running[manager.run_id] = manager
+            making = asyncio.create_task(asyncio.to_thread(generator.make_directory, manager.run_id))
             try:
+                await asyncio.shield(making)  # before anything is paid for; in a thread, since a disk takes its time
                 results = await manager.run()
             except BaseException:
+                await asyncio.wait([making])
                 generator.remove_directory(manager.run_id)
                 raise
             finally:
