@@ -28,7 +28,6 @@ __all__ = [
     "RunInfo",
     "TaskAttempt",
     "deadline_text",
-    "idempotency_key",
     "no_listener",
 ]
 
@@ -70,6 +69,7 @@ class RunInfo:
         mode: the ALT file's mode (normal, dream, explore, chaos).
         persona: the ALT file's persona, or None.
         metadata: the ALT file's metadata, empty when there is none.
+        editions: how often a task was asked for something new when the run was resumed, by task id; 0 for the others.
         preferences: what it asks for where its tasks do not say.
     """
 
@@ -77,7 +77,21 @@ class RunInfo:
     mode: str = "normal"
     persona: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    editions: Mapping[str, int] = field(default_factory=dict)
     preferences: Preferences = NO_PREFERENCES
+
+    def idempotency_key(self, task_id: str) -> str:
+        """The key `<run id>:<task id>` of contract §6, percent-encoded where not printable ASCII.
+
+        It is the same for every attempt at the task, until a resume asks it for something new: then `:1` follows, …
+
+        Example:
+            >>> RunInfo("last_1").idempotency_key("übersicht")
+            'last_1:%C3%BCbersicht'
+        """
+        edition = self.editions.get(task_id)
+        key = f"{self.run_id}:{task_id}" if edition is None else f"{self.run_id}:{task_id}:{edition}"
+        return quote(key, safe=_PLAIN)
 
 
 def no_listener(kind: str, fields: Mapping[str, Any]) -> None:
@@ -120,8 +134,8 @@ class TaskAttempt:
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every attempt of this task in this run, also after a resume."""
-        return idempotency_key(self.run.run_id, self.task.id)
+        """The same for every attempt of this task in this run, also after a resume that asks for the same."""
+        return self.run.idempotency_key(self.task.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,16 +252,6 @@ class RetryingExecutor(Executor, Protocol):
     def retry_policy(self) -> RetryPolicy:
         """The policy for tasks that do not say how often to retry."""
         ...
-
-
-def idempotency_key(run_id: str, task_id: str) -> str:
-    """The key `<run id>:<task id>` of contract §6, percent-encoded where not printable ASCII.
-
-    Example:
-        >>> idempotency_key("last_1", "übersicht")
-        'last_1:%C3%BCbersicht'
-    """
-    return quote(f"{run_id}:{task_id}", safe=_PLAIN)
 
 
 def deadline_text(attempt: TaskAttempt) -> str:

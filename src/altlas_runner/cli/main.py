@@ -109,7 +109,9 @@ def all_commands() -> list[click.Command]:
     from altlas_runner.cli.open import open_report
     from altlas_runner.cli.plan import plan
     from altlas_runner.cli.report import report
+    from altlas_runner.cli.resume import resume
     from altlas_runner.cli.run import run
+    from altlas_runner.cli.runs import runs
     from altlas_runner.cli.schema import schema
     from altlas_runner.cli.serve import serve
     from altlas_runner.cli.show import show
@@ -117,6 +119,8 @@ def all_commands() -> list[click.Command]:
 
     return [
         run,
+        resume,
+        runs,
         validate,
         explain,
         plan,
