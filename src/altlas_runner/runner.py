@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -24,7 +23,7 @@ from altlas_runner.execution import Executor
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.provenance import facts_about
 from altlas_runner.redaction import Redactor, secrets_in
-from altlas_runner.task_manager import Event, TaskManager, new_run_id
+from altlas_runner.task_manager import TaskManager, new_run_id
 from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.handlers import (
     Handler,
@@ -36,7 +35,7 @@ from altlas_runner.task_manager.handlers import (
     installed_handlers,
     task_type_of,
 )
-from altlas_runner.task_manager.observing import Observer, observers_of
+from altlas_runner.task_manager.observing import Observer
 
 __all__ = ["Runner", "run"]
 
@@ -146,8 +145,6 @@ class Runner:
         redactor = Redactor(
             {*self.config.known_secrets(), *secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs or {}))}
         )
-        if redactor:
-            on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
         run_id = new_run_id()
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
@@ -167,6 +164,7 @@ class Runner:
                 artifacts_dir=Path(stack.enter_context(_files_of_handlers())) if handlers else None,
                 artifact_store=generator.artifact_store(run_id, redactor=redactor),
                 on_event=on_event,
+                discretion=Discretion(redactor) if redactor else None,
                 run_id=run_id,
                 seed=seed,
                 inputs=inputs,
@@ -237,18 +235,6 @@ def _checked(alt_file: AltFile) -> AltFile:
 def _files_of_handlers() -> TemporaryDirectory[str]:
     """Where handlers put their files until the bundle has them."""
     return TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True)
-
-
-def _without_secrets(observer: Observer, redactor: Redactor) -> Observer:
-    """The observer, told no secrets; it keeps its name."""
-    discretion = Discretion(redactor)
-
-    @wraps(observer)
-    def told(event: Event) -> None:
-        for seen in discretion.told(event):
-            observer(seen)
-
-    return told
 
 
 def run(

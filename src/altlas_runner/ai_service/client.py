@@ -174,20 +174,18 @@ class AiServiceClient:
         if self._loop is not None and self._loop is not loop:
             raise ConfigurationError("this client is open in another event loop; close it there first (async with)")
         tracing = Tracing(self._redactor) if config.tracing else None
-        provider = self._providers[id(config)] = Provider(config, self._policy.budgets[alternative], tracing)
+        provider = self._providers[id(config)] = Provider(
+            config, self._policy.budgets[alternative], tracing, self._redactor
+        )
         self._loop = loop
         return provider
 
     def _told(self, outcome: Outcome, attempt: TaskAttempt) -> Outcome:
-        """The one place through which everything that a service said leaves: without secrets, with price and place."""
-        changes: dict[str, Any] = {}
-        if outcome.ok:
-            output = self._redactor.value(outcome.output)
-            if output is not outcome.output:
-                changes["output"] = output
-        elif outcome.not_before is not None:
+        """The outcome with price and place; what it says of a failure without secrets, as its output is already."""
+        if outcome.not_before is not None:
             return outcome
-        else:
+        changes: dict[str, Any] = {}
+        if not outcome.ok:
             changes["error"] = shorten(self._redactor.text(plain_text(outcome.error or "")))
         if self._prices is not None and outcome.usage is not None:
             config = self._alternatives[attempt.alternative][0]
