@@ -64,7 +64,10 @@ class ResponseSchema:
         """
         if in_text and outcome.output.get("tool_calls"):
             return outcome  # the model asks for something before it answers
-        output = outcome.output
+        return await asyncio.to_thread(self._checked, outcome, in_text)
+
+    def _checked(self, outcome: Outcome, in_text: bool) -> Outcome:
+        output = document = outcome.output
         if in_text:
             try:
                 document = parse_json(_without_fence(output["text"]).encode())
@@ -72,10 +75,8 @@ class ResponseSchema:
                 cut = "; it was cut at max_tokens" if output["finish_reason"] == "length" else ""
                 return replace(bad_response(f"the answer is not JSON ({error}){cut}"), usage=outcome.usage)
             output = {**output, "json": document}
-        else:
-            document = output
         try:
-            errors = await asyncio.to_thread(self._errors, document)
+            errors = self._errors(document)
         except ParameterError as error:
             return Outcome.failed("AI_BAD_PARAMETER", str(error), usage=outcome.usage)
         if errors:
