@@ -48,7 +48,7 @@ class Runner:
     """Executes ALT files with one configuration.
 
     As an async context manager it keeps one AI service client (its connections, its loaded model) over all runs inside
-    the block; without, every run opens and closes its own.
+    the block, from the first that asks a service; without, every run opens and closes its own.
 
     Args:
         config: the configuration; None reads environment and defaults.
@@ -82,19 +82,18 @@ class Runner:
             **collect_handlers(handlers),
         }
         self._use_installed_handlers = use_installed_handlers
+        self._keeps_client = False
         self._kept_client: AiServiceClient | None = None
         self._running: dict[str, TaskManager] = {}
 
     async def __aenter__(self) -> Self:
-        if self._executor is None:
-            await self._find_key()
-            self._kept_client = await self._client().__aenter__()
+        self._keeps_client = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        client, self._kept_client = self._kept_client, None
+        client, self._kept_client, self._keeps_client = self._kept_client, None, False
         if client is not None:
             await client.__aexit__(kind, error, traceback)
 
@@ -134,7 +133,7 @@ class Runner:
         chosen = selection.apply_to(_checked(alt_file)) if selection else alt_file
         handlers = self._handlers_for(chosen)
         all_handled = len(handled_tasks(chosen.tasks, handlers)) == len(chosen.tasks)
-        asks_service = self._executor is None and self._kept_client is None and not all_handled
+        asks_service = self._executor is None and not all_handled
         if asks_service:
             await self._find_key()
         generator = (
@@ -149,11 +148,9 @@ class Runner:
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
             stack.enter_context(log_records.redacted(redactor))
-            executor, client = self._executor, self._kept_client
+            executor = self._executor
             if asks_service:
-                client = await stack.enter_async_context(self._client())
-            if executor is None and client is not None:
-                executor = client
+                executor = client = await self._opened_client(stack)
                 if self.config.cache is not None:
                     executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
             manager = TaskManager(
@@ -199,6 +196,14 @@ class Runner:
     async def _find_key(self) -> None:
         """Look for the key of the service in a thread: a program that tells it may take its time."""
         await asyncio.to_thread(self.config.ai_service)
+
+    async def _opened_client(self, stack: AsyncExitStack) -> AiServiceClient:
+        """The client that is kept over all runs, or one that closes with this run."""
+        if not self._keeps_client:
+            return await stack.enter_async_context(self._client())
+        if self._kept_client is None:
+            self._kept_client = self._client()
+        return await self._kept_client.__aenter__()  # checks, and is harmless when done before
 
     def _client(self) -> AiServiceClient:
         prices = self.config.prices
