@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -18,12 +20,13 @@ from altlas_runner.alt_file.selection import Selection
 from altlas_runner.config import RunnerConfig
 from altlas_runner.errors import AltlasRunnerError
 from altlas_runner.event_loop import run_to_end
-from altlas_runner.execution import Executor
+from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
 from altlas_runner.kept_settings import settings_to_keep
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor
 from altlas_runner.run_journal import find_run
 from altlas_runner.run_order import RunOrder
+from altlas_runner.shared_slots import SharedSlots
 from altlas_runner.task_manager import TaskManager
 from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.handlers import (
@@ -50,7 +53,8 @@ class Runner:
     """Executes ALT files with one configuration.
 
     As an async context manager it keeps one AI service client (its connections, its loaded model) over all runs inside
-    the block, from the first that asks a service; without, every run opens and closes its own.
+    the block, from the first that asks a service, and makes their bundles one after the other; without, every run opens
+    and closes its own client.
 
     Args:
         config: the configuration; None reads environment and defaults.
@@ -58,6 +62,8 @@ class Runner:
         handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
             named. They go before those that the configuration names.
         use_installed_handlers: whether installed packages may offer handlers for task types that have none.
+        shared_slots: limits the attempts of all runs of this runner together; the runs are served in turn. None limits
+            each run by itself (`max_concurrent_tasks`).
 
     Raises:
         ConfigurationError: a handler cannot be found or cannot be used.
@@ -74,6 +80,7 @@ class Runner:
         executor: Executor | None = None,
         handlers: HandlerSource | None = None,
         use_installed_handlers: bool = False,
+        shared_slots: SharedSlots | None = None,
     ) -> None:
         self.config = config or RunnerConfig()
         self._executor = executor
@@ -84,17 +91,24 @@ class Runner:
             **collect_handlers(handlers),
         }
         self._use_installed_handlers = use_installed_handlers
+        self._shared_slots = shared_slots
         self._keeps_client = False
         self._kept_client: AiServiceClient | None = None
+        self._bundle_maker: ThreadPoolExecutor | None = None
         self._running: dict[str, TaskManager] = {}
 
     async def __aenter__(self) -> Self:
         self._keeps_client = True
+        # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
+        self._bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._bundle_maker is not None:
+            self._bundle_maker.shutdown(wait=False)
+        self._bundle_maker = None
         client, self._kept_client, self._keeps_client = self._kept_client, None, False
         if client is not None:
             await client.__aexit__(kind, error, traceback)
@@ -108,6 +122,8 @@ class Runner:
         inputs: Mapping[str, Any] | None = None,
         selection: Selection | None = None,
         provenance: Mapping[str, str] | None = None,
+        run_id: str | None = None,
+        preferences: Preferences = NO_PREFERENCES,
     ) -> LastFile:
         """Run every task of an ALT file and write the bundle.
 
@@ -120,6 +136,8 @@ class Runner:
             selection: which tasks to run; None is all. The others are absent from the LAST file.
             provenance: facts by name about where the run comes from, kept in the LAST file beside path and SHA-256 of
                 the ALT file and the kind of host.
+            run_id: the id of the run, from `new_run_id`; None makes a new one.
+            preferences: what to ask the AI service for where a task does not say; they win over the configuration.
 
         Returns:
             The LAST file. Its bundle is in `bundle_path(last_file)`. Failed tasks are in it; they do not raise.
@@ -136,7 +154,9 @@ class Runner:
             inputs or {},
             selection,
             provenance or {},
-            settings_to_keep(self.config),
+            settings_to_keep(self.config, preferences),
+            run_id,
+            preferences,
         )
         return await self._carry_out(order, on_event, seed)
 
@@ -237,6 +257,8 @@ class Runner:
                 fail_fast=self.config.fail_fast,
                 max_cost=self.config.max_cost,
                 max_tokens_total=self.config.max_tokens_total,
+                preferences=order.preferences,
+                shared_slots=self._shared_slots,
                 editions=order.editions,
                 restored=order.restored,
             )
@@ -252,7 +274,7 @@ class Runner:
                 raise
             finally:
                 del self._running[run_id]
-            return await asyncio.to_thread(
+            make_bundle = partial(
                 generator.generate,
                 order.alt_file,
                 results,
@@ -264,6 +286,7 @@ class Runner:
                 redactor=redactor,
                 warnings=[f"JOURNAL_IO: {journal.failure}"] if journal and journal.failure else (),
             )
+            return await asyncio.get_running_loop().run_in_executor(self._bundle_maker, make_bundle)
 
     async def _find_key(self) -> None:
         """Look for the key of the service in a thread: a program that tells it may take its time."""
@@ -283,10 +306,11 @@ class Runner:
             self.config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices)
         )
 
-    def cancel(self, reason: str = "the run was cancelled") -> None:
-        """Cancel every run of this runner; each still returns its LAST file, and its bundle is written."""
+    def cancel(self, reason: str = "the run was cancelled", *, run_id: str | None = None) -> None:
+        """Cancel every run of this runner, or that with this id; each still returns its LAST file with its bundle."""
         for manager in list(self._running.values()):
-            manager.cancel(reason)
+            if run_id in (None, manager.run_id):
+                manager.cancel(reason)
 
     def _handlers_for(self, alt_file: AltFile) -> dict[str, Handler]:
         """The handlers of the types that the file has, installed ones among them where they may be."""
