@@ -91,7 +91,7 @@ class Browser:
         assert isinstance(found, list), found
         return found[0]
 
-    def until(self, expression: str, seconds: float = 5) -> None:
+    def until(self, expression: str, seconds: float = 30) -> None:
         """Wait until a JavaScript expression is true."""
         script = (
             "const [limit, done] = arguments; const end = performance.now() + limit;"

@@ -262,7 +262,7 @@ class Runner:
                 editions=order.editions,
                 restored=order.restored,
             )
-            journal = await asyncio.to_thread(order.make_ready, generator, redactor, journal=self.config.journal)
+            journal = await order.made_ready(generator, redactor, journal=self.config.journal)
             if journal is not None:
                 stack.push_async_callback(asyncio.to_thread, journal.close)
             self._running[run_id] = manager

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tests.browser import Browser
 from tests.last_file.hostile_texts import HOSTILE
-from tests.loopback import LoopbackService
+from tests.loopback import Answer, LoopbackService
 from tests.server.running import RunningServer, running_server
 
 pytestmark = pytest.mark.slow
@@ -86,7 +86,7 @@ def bad(_: Any) -> web.StreamResponse:
 @pytest.fixture(scope="module")
 def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     gate = Gate()
-    answers = {"held": gate.answer, "told": gate.stream, "busy": busy, "bad": bad}
+    answers: dict[str, Answer] = {"held": gate.answer, "told": gate.stream, "busy": busy, "bad": bad}
     with LoopbackService(answers) as service:
         output_dir = tmp_path_factory.mktemp("page") / "output"
         with running_server(output_dir, service.url, "--max-concurrency", "4") as server:
@@ -141,8 +141,8 @@ def test_a_dropped_file_is_checked_and_its_problems_are_shown_with_line_and_colu
     browser.drop(written(tmp_path, MISSPELLED))
     browser.until("document.querySelector('.diagnostics')")
     found = browser.run(FINDINGS)
-    for part in ("This file cannot be run as it is", "1 error, 1 warning", "ALT021", "sumarize", "line 6, column 69",
-                 "/tasks/1/dependencies/0", 'did you mean "summarize"?', "a task with a similar id", "ALT105"):  # fmt: skip
+    for part in ("This file cannot be run as it is", "1 error, 1 warning", "ALT021", "line 6, column 69",
+                 "/tasks/1/dependencies/0", 'did you mean "summarize"?', "with a similar id", "ALT105"):  # fmt: skip
         assert part in found
     assert browser.run("document.querySelector('mark.failure').textContent") == '"sumarize"'
     assert browser.run("document.querySelector('mark.related').textContent") == '"summarize"'

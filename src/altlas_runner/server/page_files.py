@@ -1,4 +1,4 @@
-"""The page at `/` and the files it is made of: fixed texts, the same for everybody, under a policy that lets nothing in."""
+"""The page at `/` and the files it is made of: fixed texts, the same for everybody, under a strict policy."""
 
 from __future__ import annotations
 

@@ -80,13 +80,15 @@ class Page {
   /** Says what is the matter with the service, or that nothing is. */
   trouble(error) {
     const place = byId("trouble");
-    const said = error === null ? "" : error instanceof Unreachable ? "The service does not answer." : visible(error.message);
-    const words = error === null ? "" : error.status === 401 ? "The service asks for a token." : said;
+    const isSilent = error instanceof Unreachable;
+    const wantsToken = error?.status === 401;
+    const words = isSilent ? "The service does not answer." : wantsToken ? "The service asks for a token." : visible(error?.message ?? "");
     if (place.dataset.words === words) return;
     place.dataset.words = words;
-    place.hidden = words === "";
-    const label = error?.status === 401 ? "Give a token" : "Try again";
-    place.replaceChildren(el("b", null, words), words && (error instanceof Unreachable) ? " It is asked again in a while. " : " ", button(label, () => this.again(), { class: "quiet" }));
+    place.hidden = error === null;
+    place.replaceChildren();
+    if (error === null) return;
+    place.append(el("b", null, words), isSilent ? " It is asked again in a while. " : " ", button(wantsToken ? "Give a token" : "Try again", () => this.again(), { class: "quiet" }));
   }
 
   again() {

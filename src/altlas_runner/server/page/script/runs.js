@@ -5,7 +5,7 @@ const PAGE_OF_RUNS = 50;
 class Runs {
   /** `turned` is told when the reader wants another page. */
   constructor(room, turned) {
-    Object.assign(this, { rows: new Map(), runs: [], before: [] });
+    Object.assign(this, { rows: new Map(), runs: [], before: [], left: null });
     this.list = el("ol", { class: "runs" });
     this.nothing = el("p", { class: "card nothing" }, "Looking for runs…");
     this.newer = button("Newer runs", () => [this.before.pop(), turned()], { class: "quiet", hidden: true });
@@ -38,11 +38,20 @@ class Runs {
     this.nothing.textContent = this.before.length ? "These runs are gone." : "No run yet. Drop an ALT file on this page, or begin with the example.";
     this.newer.hidden = this.before.length === 0;
     this.older.hidden = !next;
+    this.focusLeft();
   }
 
-  /** Puts the focus back on a run that was looked at. */
+  /** Puts the focus back on a run that was looked at, as soon as it is in the list. */
   focus(id) {
-    this.rows.get(id)?.link.focus();
+    this.left = id;
+    document.activeElement.blur(); // what had it is hidden now
+    this.focusLeft();
+  }
+
+  focusLeft() {
+    const row = this.rows.get(this.left);
+    if (row && document.activeElement === document.body) row.link.focus();
+    if (row || document.activeElement !== document.body) this.left = null;
   }
 }
 
