@@ -26,7 +26,7 @@ from altlas_runner.provenance import facts_about
 from altlas_runner.redaction import Redactor, secrets_in
 from altlas_runner.task_manager import Event, TaskManager, new_run_id
 from altlas_runner.task_manager.discretion import Discretion
-from altlas_runner.task_manager.handlers import (
+from altlas_runner.handlers import (
     Handler,
     HandlerFunction,
     HandlerSource,

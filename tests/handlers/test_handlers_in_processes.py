@@ -14,8 +14,8 @@ import pytest
 
 from altlas_runner import ConfigurationError, HandlerContext, TaskStatus, Usage, handler
 from altlas_runner.task_manager import Event, TaskFinished, TaskManager, TaskProgress
-from altlas_runner.task_manager.handlers.process_group import ProcessGroup
-from altlas_runner.task_manager.handlers.worker_pool import WorkerPool
+from altlas_runner.handlers.process_group import ProcessGroup
+from altlas_runner.handlers.worker_pool import WorkerPool
 from altlas_runner.testing import alt_file_of
 from tests.handlers import functions
 from tests.handlers.running import children, gone, is_running, run_tasks, task

@@ -30,7 +30,7 @@ from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.provenance import facts_about
 from altlas_runner.runner import Runner
-from altlas_runner.task_manager.handlers.process_group import kill_all
+from altlas_runner.handlers.process_group import kill_all
 
 __all__ = ["run"]
 

@@ -13,7 +13,7 @@ from altlas_runner.task_manager.events import (
     TaskStarted,
     TaskWaiting,
 )
-from altlas_runner.task_manager.handlers import HandlerContext, handler
+from altlas_runner.handlers import HandlerContext, handler
 from altlas_runner.task_manager.manager import TaskManager, new_run_id
 from altlas_runner.task_manager.observing import Observer
 from altlas_runner.task_manager.scheduler import Scheduler

@@ -18,7 +18,7 @@ from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.driver import Driver
-from altlas_runner.task_manager.handlers import HandlerExecutor, HandlerSource, collect_handlers
+from altlas_runner.handlers import HandlerExecutor, HandlerSource, collect_handlers
 from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.observing import Observer, Observers

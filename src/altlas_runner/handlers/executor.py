@@ -19,12 +19,12 @@ from altlas_runner.alt_file.spelling import Spelling
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.execution import Executor, Outcome, RetryingExecutor, TaskAttempt
 from altlas_runner.retrying import RetryPolicy
-from altlas_runner.task_manager.handlers.artifact_directory import ArtifactDirectory, temporary_artifacts_path
-from altlas_runner.task_manager.handlers.context import LOGGER_NAME, HandlerContext
-from altlas_runner.task_manager.handlers.declaring import FunctionPlace, Handler
-from altlas_runner.task_manager.handlers.outcomes import call, failure_of, outcome_of
-from altlas_runner.task_manager.handlers.threads import Threads
-from altlas_runner.task_manager.handlers.worker_pool import WorkerPool
+from altlas_runner.handlers.artifact_directory import ArtifactDirectory, temporary_artifacts_path
+from altlas_runner.handlers.context import LOGGER_NAME, HandlerContext
+from altlas_runner.handlers.declaring import FunctionPlace, Handler
+from altlas_runner.handlers.outcomes import call, failure_of, outcome_of
+from altlas_runner.handlers.threads import Threads
+from altlas_runner.handlers.worker_pool import WorkerPool
 
 __all__ = ["HandlerExecutor", "handled_tasks", "task_type_of"]
 

@@ -20,12 +20,12 @@ from typing import Any
 from altlas_runner.alt_file import Task
 from altlas_runner.errors import HandlerError
 from altlas_runner.execution import Outcome, RunInfo
-from altlas_runner.task_manager.handlers import executor
-from altlas_runner.task_manager.handlers.artifact_directory import ArtifactDirectory
-from altlas_runner.task_manager.handlers.context import LOGGER_NAME, HandlerContext
-from altlas_runner.task_manager.handlers.declaring import HandlerFunction
-from altlas_runner.task_manager.handlers.messages import packed, receive
-from altlas_runner.task_manager.handlers.outcomes import call, failure_of, outcome_to_json
+from altlas_runner.handlers import executor
+from altlas_runner.handlers.artifact_directory import ArtifactDirectory
+from altlas_runner.handlers.context import LOGGER_NAME, HandlerContext
+from altlas_runner.handlers.declaring import HandlerFunction
+from altlas_runner.handlers.messages import packed, receive
+from altlas_runner.handlers.outcomes import call, failure_of, outcome_to_json
 
 __all__ = ["main"]
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, Literal, TypeVar
 
 from altlas_runner.errors import ConfigurationError
-from altlas_runner.task_manager.handlers.context import HandlerContext
+from altlas_runner.handlers.context import HandlerContext
 
 __all__ = ["Handler", "HandlerFunction", "handler", "mark_of"]
 
