@@ -11,23 +11,20 @@ from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from altlas_runner import log_records
 from altlas_runner.ai_service import AiServiceClient, CachedAnswers, PriceTable
 from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.config import RunnerConfig
+from altlas_runner.dask_engine import concurrency_on, connection_for, engine_on
 from altlas_runner.errors import AltlasRunnerError, AltValidationError
 from altlas_runner.event_loop import run_to_end
 from altlas_runner.execution import Executor
-from altlas_runner.last_file import LastFile, LastFileGenerator
-from altlas_runner.provenance import facts_about
-from altlas_runner.redaction import Redactor, secrets_in
-from altlas_runner.task_manager import Event, TaskManager, new_run_id
-from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.handlers import (
     Handler,
+    HandlerEngine,
     HandlerFunction,
     HandlerSource,
     collect_handlers,
@@ -36,7 +33,15 @@ from altlas_runner.handlers import (
     installed_handlers,
     task_type_of,
 )
+from altlas_runner.last_file import LastFile, LastFileGenerator
+from altlas_runner.provenance import facts_about
+from altlas_runner.redaction import Redactor, secrets_in
+from altlas_runner.task_manager import Event, TaskManager, new_run_id
+from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.observing import Observer, observers_of
+
+if TYPE_CHECKING:
+    from altlas_runner.dask_executor import DaskConnection
 
 __all__ = ["Runner", "run"]
 
@@ -54,8 +59,10 @@ class Runner:
     Args:
         config: the configuration; None reads environment and defaults.
         executor: makes the attempts instead of an AI service client.
+        engine: runs handlers of its own elsewhere, such as a `DaskExecutor` that is open.
         handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
-            named. They go before those that the configuration names.
+            named. They go before those that the configuration names. With the engine `dask` in the configuration they
+            run on its workers.
         use_installed_handlers: whether installed packages may offer handlers for task types that have none.
 
     Raises:
@@ -71,11 +78,13 @@ class Runner:
         config: RunnerConfig | None = None,
         *,
         executor: Executor | None = None,
+        engine: HandlerEngine | None = None,
         handlers: HandlerSource | None = None,
         use_installed_handlers: bool = False,
     ) -> None:
         self.config = config or RunnerConfig()
         self._executor = executor
+        self._engine = engine
         built_in: list[HandlerFunction] = [command] if self.config.allow_commands else []
         self._handlers = {
             **collect_handlers(built_in),
@@ -84,20 +93,25 @@ class Runner:
         }
         self._use_installed_handlers = use_installed_handlers
         self._kept_client: AiServiceClient | None = None
+        self._kept_cluster: DaskConnection | None = None
+        self._keeping = AsyncExitStack()
         self._running: dict[str, TaskManager] = {}
 
     async def __aenter__(self) -> Self:
-        if self._executor is None:
-            await self._find_key()
-            self._kept_client = await self._client().__aenter__()
+        async with AsyncExitStack() as stack:
+            if self._executor is None:
+                await self._find_key()
+                self._kept_client = await stack.enter_async_context(self._client())
+            if self.config.engine == "dask":
+                self._kept_cluster = await stack.enter_async_context(connection_for(self.config))
+            self._keeping = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        client, self._kept_client = self._kept_client, None
-        if client is not None:
-            await client.__aexit__(kind, error, traceback)
+        self._kept_client = self._kept_cluster = None
+        await self._keeping.__aexit__(kind, error, traceback)
 
     async def execute(
         self,
@@ -134,7 +148,8 @@ class Runner:
         facts = {**facts_about(alt), **(provenance or {})}
         chosen = selection.apply_to(_checked(alt_file)) if selection else alt_file
         handlers = self._handlers_for(chosen)
-        all_handled = len(handled_tasks(chosen.tasks, handlers)) == len(chosen.tasks)
+        known = {**(self._engine.handlers if self._engine else {}), **handlers}
+        all_handled = len(handled_tasks(chosen.tasks, known)) == len(chosen.tasks)
         asks_service = self._executor is None and self._kept_client is None and not all_handled
         if asks_service:
             await self._find_key()
@@ -159,12 +174,21 @@ class Runner:
                 executor = client
                 if self.config.cache is not None:
                     executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
+            engine, most_at_once = self._engine, self.config.max_concurrent_tasks
+            files = Path(stack.enter_context(_files_of_handlers())) if handlers or engine else None
+            if handlers and self.config.engine == "dask":
+                cluster = self._kept_cluster
+                if cluster is None:
+                    cluster = await stack.enter_async_context(connection_for(self.config))
+                engine, handlers = engine_on(cluster, handlers, self.config), {}
+                most_at_once = concurrency_on(cluster, self.config)
             manager = TaskManager(
                 chosen,
                 executor,
-                self.config.max_concurrent_tasks,
+                most_at_once,
                 handlers=handlers,
-                artifacts_dir=Path(stack.enter_context(_files_of_handlers())) if handlers else None,
+                engine=engine,
+                artifacts_dir=files,
                 artifact_store=generator.artifact_store(run_id, redactor=redactor),
                 on_event=on_event,
                 run_id=run_id,

@@ -265,7 +265,7 @@ def test_a_function_that_a_process_could_not_find_is_refused_before_the_run() ->
     @handler("inner", process=True)
     def inner(context: HandlerContext) -> None: ...
 
-    with pytest.raises(ConfigurationError, match='"inner" runs in a process, so its function must stand at the top'):
+    with pytest.raises(ConfigurationError, match='"inner" runs in another process, so its function must stand at the top'):
         TaskManager(alt_file_of(task("inner")), None, handlers=[inner])
 
 

@@ -26,11 +26,11 @@ from altlas_runner.cli.source import UnusableFileError, kept_stdin, parse_source
 from altlas_runner.config import LOG_LEVELS, PROTOCOLS, RunnerConfig
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.event_loop import run_to_end
+from altlas_runner.handlers.process_group import kill_all
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.provenance import facts_about
 from altlas_runner.runner import Runner
-from altlas_runner.handlers.process_group import kill_all
 
 __all__ = ["run"]
 
@@ -82,6 +82,9 @@ STOPPING_CODES = ("RUN_DEADLINE", "BUDGET_EXCEEDED")
     default=None,
     help="Let tasks of the type command run programs: the file may then do whatever you may do.",
 )
+@click.option("--engine", type=click.Choice(["local", "dask"]), help="Where handlers run: here, or on a Dask cluster.")
+@click.option("--dask-address", metavar="ADDRESS", help="Address of the Dask scheduler, such as tcp://10.0.0.1:8786.")
+@click.option("--dask-store", metavar="PLACE", help="Shared directory or fsspec URL for contents over 1 MiB.")
 @click.option("--only", metavar="TASK", multiple=True, help="Run exactly this task; repeatable.")
 @click.option(
     "--from", "from_tasks", metavar="TASK", multiple=True, help="Run this and what depends on it; repeatable."

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import logging
 import re
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 from altlas_runner.alt_file import AltFile, Task
 from altlas_runner.alt_file.diagnostics import quoted
 from altlas_runner.alt_file.spelling import Spelling
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.execution import Executor, Outcome, RetryingExecutor, TaskAttempt
+from altlas_runner.handlers.artifact_directory import temporary_artifacts_path
+from altlas_runner.handlers.declaring import Handler
+from altlas_runner.handlers.host import HandlerHost
+from altlas_runner.handlers.places import is_loading_script
 from altlas_runner.retrying import RetryPolicy
-from altlas_runner.handlers.artifact_directory import ArtifactDirectory, temporary_artifacts_path
-from altlas_runner.handlers.context import LOGGER_NAME, HandlerContext
-from altlas_runner.handlers.declaring import FunctionPlace, Handler
-from altlas_runner.handlers.outcomes import call, failure_of, outcome_of
-from altlas_runner.handlers.threads import Threads
-from altlas_runner.handlers.worker_pool import WorkerPool
 
-__all__ = ["HandlerExecutor", "handled_tasks", "task_type_of"]
-
-_log = logging.getLogger("altlas_runner")
+__all__ = ["HandlerEngine", "HandlerExecutor", "handled_tasks", "task_type_of"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-
-loading_script = False
-"""Whether this is a worker process that is loading the script in which a handler stands."""
 
 
 def task_type_of(task: Task) -> str | None:
@@ -53,6 +40,20 @@ def handled_tasks(tasks: Iterable[Task], handlers: Mapping[str, Handler]) -> dic
     return {task_id: handler for task_id, handler in found if handler is not None}
 
 
+@runtime_checkable
+class HandlerEngine(Executor, Protocol):
+    """An executor that runs handlers of its own somewhere else, such as on a cluster.
+
+    It is given the tasks of their types only, and the files that it names in `Outcome.artifacts` stand in
+    `TaskAttempt.files`.
+    """
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The handlers by task type."""
+        ...
+
+
 class HandlerExecutor:
     """Makes the attempts of one run.
 
@@ -60,6 +61,7 @@ class HandlerExecutor:
         alt_file: what is run; it says which task is of which type.
         handlers: by task type.
         executor: for all other tasks; None when there are none.
+        engine: runs handlers of its own elsewhere; those given here go before them.
         artifacts_dir: where each task with a handler gets a directory for its files; None takes a temporary one.
 
     Attributes:
@@ -76,23 +78,29 @@ class HandlerExecutor:
         handlers: Mapping[str, Handler],
         executor: Executor | None,
         *,
+        engine: HandlerEngine | None = None,
         artifacts_dir: Path | None = None,
     ) -> None:
-        if loading_script:
+        if is_loading_script():
             raise ConfigurationError(
                 "the process of a handler is loading this script, which starts a run by itself: "
                 'put what it runs under `if __name__ == "__main__":`'
             )
-        self._handler_of = handled_tasks(alt_file.tasks, handlers)
+        here = handled_tasks(alt_file.tasks, handlers)
+        there = handled_tasks(alt_file.tasks, engine.handlers) if engine is not None else {}
+        self._handler_of = {**there, **here}
+        self._elsewhere = there.keys() - here.keys()
         self._executor = executor
+        self._engine = engine
         if executor is None:
-            _refuse_tasks_without_handler(alt_file, self._handler_of, handlers)
-        used = {handler.name: handler for handler in self._handler_of.values()}
-        self._places = {name: each.place() for name, each in used.items() if each.runs_in == "process"}
+            known = {**(engine.handlers if engine is not None else {}), **handlers}
+            _refuse_tasks_without_handler(alt_file, self._handler_of, known)
+        for each in {handler.name: handler for handler in here.values()}.values():
+            if each.runs_in == "process":
+                each.place()  # says now what is wrong with it
         self._directory_number = {task_id: number for number, task_id in enumerate(self._handler_of)}
         self._artifacts_dir = (artifacts_dir or temporary_artifacts_path()).absolute()
-        self._threads = Threads()
-        self._workers = WorkerPool()
+        self._host = HandlerHost()
 
     @property
     def handled(self) -> Mapping[str, Handler]:
@@ -106,20 +114,16 @@ class HandlerExecutor:
 
     async def attempt(self, attempt: TaskAttempt) -> Outcome:
         """Make one try, in Python when the task has a handler."""
-        handler = self._handler_of.get(attempt.task.id)
+        task_id = attempt.task.id
+        handler = self._handler_of.get(task_id)
         if handler is None:
             assert self._executor is not None
             return await self._executor.attempt(attempt)
-        context = self._context(attempt)
-        try:
-            if handler.runs_in == "process":
-                return await self._in_process(self._places[handler.name], attempt, context)
-            if handler.runs_in == "thread":
-                work = partial(call, handler.function, context)
-                return await self._threads.run(work, context.stop)
-            return await _in_loop(handler, context)
-        except Exception as error:  # no process, no thread
-            return failure_of(error)
+        attempt.files = self.files_of(task_id)
+        if task_id in self._elsewhere:
+            assert self._engine is not None
+            return await self._engine.attempt(attempt)
+        return await self._host.run(handler, attempt)
 
     def files_of(self, task_id: str) -> Path | None:
         """The directory in which the handler of a task may put files; None for a task without handler."""
@@ -128,79 +132,7 @@ class HandlerExecutor:
 
     async def aclose(self) -> None:
         """Leave no process behind, and no thread but those that refuse to stop."""
-        self._threads.close()
-        await self._workers.aclose()
-
-    def _context(self, attempt: TaskAttempt) -> HandlerContext:
-        loop = asyncio.get_running_loop()
-        files = self.files_of(attempt.task.id)
-        assert files is not None
-        return HandlerContext(
-            task=attempt.task,
-            run=attempt.run,
-            attempt=attempt.number,
-            outputs=attempt.context,
-            deadline=None if attempt.deadline is None else time.monotonic() + (attempt.deadline - loop.time()),
-            artifacts=ArtifactDirectory(files.parent, files.name),
-            listener=partial(_tell, loop, threading.get_ident(), attempt.emit),
-        )
-
-    async def _in_process(self, place: FunctionPlace, attempt: TaskAttempt, context: HandlerContext) -> Outcome:
-        run = attempt.run
-        request = {
-            "module": place.module,
-            "script": place.script,
-            "name": place.name,
-            "task": attempt.task.model_dump_json(exclude_unset=True),
-            "run": {"run_id": run.run_id, "mode": run.mode, "persona": run.persona, "metadata": dict(run.metadata)},
-            "attempt": attempt.number,
-            "outputs": dict(attempt.context),
-            "remaining_seconds": context.remaining_seconds,
-            "artifacts": str(self._artifacts_dir),
-            "artifacts_name": context.artifacts.name,
-            "log_level": logging.getLogger(LOGGER_NAME).getEffectiveLevel(),
-        }
-        return await self._workers.run(request, partial(_pass_on, attempt.emit))
-
-
-async def _in_loop(handler: Handler, context: HandlerContext) -> Outcome:
-    try:
-        value = handler.function(context)
-        return outcome_of(await value if inspect.isawaitable(value) else value, context.artifacts)
-    except (KeyboardInterrupt, GeneratorExit):  # not the handler's: somebody ends the program
-        raise
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            context.stop.set()
-            raise
-        return failure_of(error)  # the handler raised it by itself
-    except BaseException as error:  # SystemExit among them: it must not end the program
-        _log.debug("the handler raised", exc_info=True)
-        return failure_of(error)
-
-
-def _tell(
-    loop: asyncio.AbstractEventLoop,
-    thread_id: int,
-    emit: Callable[[str, Mapping[str, Any]], None],
-    kind: str,
-    fields: Mapping[str, Any],
-) -> None:
-    """Report progress on the loop's thread, wherever the handler runs."""
-    if threading.get_ident() == thread_id:
-        emit(kind, fields)
-    elif not loop.is_closed():
-        loop.call_soon_threadsafe(emit, kind, fields)
-
-
-def _pass_on(emit: Callable[[str, Mapping[str, Any]], None], message: Mapping[str, Any]) -> None:
-    """Pass on what a handler says from its process."""
-    if "log" in message:
-        level, text = message["log"]
-        logging.getLogger(LOGGER_NAME).log(level, "%s", text)
-    else:
-        emit(*message["emit"])
+        await self._host.aclose()
 
 
 def _refuse_tasks_without_handler(
