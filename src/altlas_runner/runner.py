@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import wraps
@@ -17,6 +17,7 @@ from altlas_runner import log_records
 from altlas_runner.ai_service import AiServiceClient, CachedAnswers, PriceTable
 from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
 from altlas_runner.alt_file.selection import Selection
+from altlas_runner.batch import BatchFile, BatchSummary, OnRow, Unit, execute_many
 from altlas_runner.config import RunnerConfig
 from altlas_runner.dask_engine import concurrency_on, connection_for, engine_on
 from altlas_runner.errors import AltlasRunnerError, AltValidationError
@@ -96,6 +97,8 @@ class Runner:
         self._kept_cluster: DaskConnection | None = None
         self._keeping = AsyncExitStack()
         self._running: dict[str, TaskManager] = {}
+        self._stopping: list[asyncio.Event] = []
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -105,11 +108,13 @@ class Runner:
             if self.config.engine == "dask":
                 self._kept_cluster = await stack.enter_async_context(connection_for(self.config))
             self._keeping = stack.pop_all()
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._is_open = False
         self._kept_client = self._kept_cluster = None
         await self._keeping.__aexit__(kind, error, traceback)
 
@@ -222,6 +227,57 @@ class Runner:
                 redactor=redactor,
             )
 
+    async def execute_many(
+        self,
+        files: Iterable[Path | str | BatchFile],
+        *,
+        unit: Unit = "file",
+        files_at_once: int | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        retry_failed: bool = False,
+        on_row: OnRow | None = None,
+    ) -> BatchSummary:
+        """Run many ALT files, some at one time, with one client and its limits; each makes its own bundle.
+
+        The index `index.jsonl` in the output directory gets a line as each file ends; `batch.json` and `batch.html`
+        are written at the end. When the index is there already, files that have finished and are still what they were
+        are passed over. A file that is not valid is a line with its diagnostics. `cancel` ends the batch: what runs is
+        cancelled, and the same call goes on later.
+
+        Args:
+            files: paths, or a `BatchFile` where a file has inputs of its own.
+            unit: with the engine `dask`, what a worker is given at a time: whole files, or single tasks.
+            files_at_once: how many files are in flight; None is 8, or on a cluster twice as many as it has threads.
+            inputs: for all files; those of a file go before them.
+            seed: of the jitter between attempts.
+            retry_failed: whether files are run again whose tasks did not all complete in an earlier run of the batch.
+            on_row: told each row as its file ends, and how the batch stands.
+
+        Raises:
+            ConfigurationError: a handler cannot be used, or there is no cluster whose workers could be given tasks.
+            BundleError: the index, a bundle or the page cannot be written; the index stays usable.
+        """
+        stopping = asyncio.Event()
+        self._stopping.append(stopping)
+        async with AsyncExitStack() as stack:
+            stack.callback(self._stopping.remove, stopping)
+            if not self._is_open:
+                await stack.enter_async_context(self)
+            return await execute_many(
+                self,
+                files,
+                self._kept_cluster,
+                self._handlers,
+                stopping,
+                unit=unit,
+                files_at_once=files_at_once,
+                inputs=inputs or {},
+                seed=seed,
+                retry_failed=retry_failed,
+                on_row=on_row,
+            )
+
     async def _find_key(self) -> None:
         """Look for the key of the service in a thread: a program that tells it may take its time."""
         await asyncio.to_thread(self.config.ai_service)
@@ -233,7 +289,12 @@ class Runner:
         )
 
     def cancel(self, reason: str = "the run was cancelled") -> None:
-        """Cancel every run of this runner; each still returns its LAST file, and its bundle is written."""
+        """Cancel every run of this runner; each still returns its LAST file, and its bundle is written.
+
+        Batches begin no further file.
+        """
+        for stopping in self._stopping:
+            stopping.set()
         for manager in list(self._running.values()):
             manager.cancel(reason)
 

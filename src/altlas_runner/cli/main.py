@@ -99,6 +99,7 @@ def main() -> None:
 
 def all_commands() -> list[click.Command]:
     """Every command, each imported now."""
+    from altlas_runner.cli.batch import batch
     from altlas_runner.cli.convert import convert
     from altlas_runner.cli.diff import diff
     from altlas_runner.cli.explain import explain
@@ -114,7 +115,23 @@ def all_commands() -> list[click.Command]:
     from altlas_runner.cli.show import show
     from altlas_runner.cli.validate import validate
 
-    return [run, validate, explain, plan, graph, convert, merge, show, report, diff, export, open_report, schema, init]
+    return [
+        run,
+        batch,
+        validate,
+        explain,
+        plan,
+        graph,
+        convert,
+        merge,
+        show,
+        report,
+        diff,
+        export,
+        open_report,
+        schema,
+        init,
+    ]
 
 
 def _main() -> None:
