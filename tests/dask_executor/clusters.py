@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from distributed import LocalCluster
@@ -22,7 +24,7 @@ from tests.dask_executor import functions
 
 HANDLERS = [
     functions.nap, functions.add, functions.spin, functions.spawn, functions.kill_worker, functions.kill_itself,
-    functions.large, functions.fail, functions.many,
+    functions.large, functions.fail, functions.tell,
 ]  # fmt: skip
 
 
@@ -30,7 +32,7 @@ HANDLERS = [
 async def local_cluster(workers: int = 2, threads: int = 2) -> AsyncIterator[LocalCluster]:
     """A cluster of worker processes that are started again when they die."""
     options: dict[str, Any] = {"n_workers": workers, "threads_per_worker": threads, "processes": True}
-    async with LocalCluster(**options, asynchronous=True, dashboard_address=None) as cluster:  # type: ignore[no-untyped-call]
+    async with LocalCluster(**options, asynchronous=True, dashboard_address=None) as cluster:
         yield cluster
 
 
@@ -74,8 +76,6 @@ def supervised(*command: str) -> Iterator[Callable[[], int]]:
                     start()
             time.sleep(0.05)
 
-    import threading
-
     start()
     watching = threading.Thread(target=look, daemon=True)
     watching.start()
@@ -114,15 +114,13 @@ async def until(condition: Callable[[], bool], within_seconds: float, what: str)
 def children() -> set[int]:
     """The processes that this one started, at any depth, and that still are there."""
     parent_of = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", "rb") as file:
-                    fields = file.read().rpartition(b")")[2].split()
-            except OSError:
-                continue
-            if fields[0] != b"Z":
-                parent_of[int(entry)] = int(fields[1])
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_bytes().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != b"Z":
+            parent_of[int(entry.parent.name)] = int(fields[1])
     found: set[int] = set()
     grown = {os.getpid()}
     while grown:

@@ -69,9 +69,12 @@ def fail(context: HandlerContext) -> None:
         raise HandlerError("not yet", error_code="OWN", retry=True)
 
 
-@handler("many")
-async def many(context: HandlerContext) -> Outcome:
-    return Outcome.completed({"attempt": context.attempt, "key": context.idempotency_key, "left": context.remaining_seconds})
+@handler("tell")
+async def tell(context: HandlerContext) -> Outcome:
+    left = context.remaining_seconds
+    return Outcome.completed(
+        {"attempt": context.attempt, "key": context.idempotency_key, "in_time": left is not None and 0 < left <= 60}
+    )
 
 
 def _note(context: HandlerContext, what: str) -> None:

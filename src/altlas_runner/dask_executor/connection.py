@@ -10,24 +10,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
 import distributed
-from distributed import Client
 
 from altlas_runner.dask_executor.envelope import Call, Reply, open_reply, seal_call
-from altlas_runner.dask_executor.opening import Where, address_of, open_client
+from altlas_runner.dask_executor.opening import Where, address_of
 from altlas_runner.dask_executor.placement import Placement
+from altlas_runner.dask_executor.session import CLUSTER_TOPIC, Session
 from altlas_runner.errors import AltlasRunnerError, ConfigurationError
 
 __all__ = ["DaskConnection", "LostError", "Where"]
 
 _log = logging.getLogger("altlas_runner")
 
-_CLOSE_SECONDS = 3.0
 _REOPEN_PAUSE_SECONDS = 0.5
 _LARGEST_BATCH_BYTES = 4 << 20
 _HISTORY_BYTES = 16 << 20
@@ -64,28 +63,6 @@ class _Call:
     watching: asyncio.Task[None] | None = None
 
 
-@dataclass(slots=True)
-class _Heard:
-    """When a worker was last heard of: at an instant here, with this time on the scheduler's clock."""
-
-    at: float
-    last_seen: float
-
-
-@dataclass(slots=True)
-class _Session:
-    """One client, from its opening to its loss."""
-
-    client: Client
-    comm: Any
-    heard: dict[str, _Heard] = field(default_factory=dict)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is still the connection that was opened: a client opens another one by itself."""
-        return self.client.status == "running" and self.client.scheduler_comm is self.comm
-
-
 class DaskConnection:
     """Calls functions on the workers of a cluster, each once. Use it as an async context manager.
 
@@ -109,9 +86,9 @@ class DaskConnection:
         self._number = 0
         self._placing: asyncio.Handle | None = None
         self._history_bytes = 0
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._background: set[asyncio.Task[Any]] = set()
+        self._looking: asyncio.Task[bool] | None = None
 
     @property
     def threads(self) -> int:
@@ -127,13 +104,14 @@ class DaskConnection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait([self._keeping])
+        for task in (self._keeping, self._looking):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         self._lose(list(self._calls), "the connection was closed")
-        for task in self._background:
-            task.cancel()
-        await self._close()
+        if self._session is not None:
+            await self._session.close(at_once=False)
+            self._session = None
 
     async def call(self, function: Function, body: Any, on_progress: Callable[[Any], None] | None = None) -> Reply:
         """Have a function called on a worker, as soon as one has room. When this is cancelled, it is stopped there.
@@ -178,17 +156,9 @@ class DaskConnection:
             for batch in _parted(calls):
                 self._submit(session, address, function, batch)
 
-    def _submit(self, session: _Session, address: str, function: Function, calls: list[_Call]) -> None:
-        futures = session.client.map(
-            function,
-            [call.content for call in calls],
-            key=[call.key for call in calls],
-            workers=[address],
-            allow_other_workers=False,
-            retries=0,
-            priority=-self._number,  # a worker begins what it was given first
-            pure=False,
-        )
+    def _submit(self, session: Session, address: str, function: Function, calls: list[_Call]) -> None:
+        contents, keys = [call.content for call in calls], [call.key for call in calls]
+        futures = session.submit(function, contents, keys, address, -self._number)  # what came first is begun first
         for call, future in zip(calls, futures, strict=True):
             call.future = future
             call.watching = self._loop.create_task(self._watch(call, future))
@@ -242,8 +212,9 @@ class DaskConnection:
     def _on_event(self, event: tuple[float, Any]) -> None:
         content = event[1]
         self._history_bytes += len(content)
-        if self._history_bytes > _HISTORY_BYTES:
-            self._forget_history()
+        if self._history_bytes > _HISTORY_BYTES and self._session is not None:
+            self._history_bytes = 0
+            self._session.forget_events(self._topic)
         reply = open_reply(content)
         call = self._calls.get(reply.key)
         if call is None:  # it ended otherwise before
@@ -257,12 +228,10 @@ class DaskConnection:
         said = event[1]
         if said.get("action") == "remove-worker":
             self._remove_worker(said["worker"], "the worker is gone")
-        elif said.get("action") == "add-worker":
-            self._in_background(self._look())
+        elif said.get("action") == "add-worker" and (self._looking is None or self._looking.done()):
+            self._looking = self._loop.create_task(self._look())
 
     def _remove_worker(self, address: str, reason: str) -> None:
-        if self._session is not None:
-            self._session.heard.pop(address, None)
         given = [key for key in self._calls if self._placement.worker_of(key) == address]
         lost = self._placement.remove_worker(address)
         for key in set(given) - set(lost):  # they have not begun, and go to another worker
@@ -272,110 +241,65 @@ class DaskConnection:
         self._lose(lost, f"{address}: {reason}", address)
         self._place_soon()
 
-    def _forget_history(self) -> None:
-        """The scheduler keeps the events of a topic; nobody needs those that have been told."""
-        self._history_bytes = 0
-        if self._session is not None:
-            self._in_background(self._session.client.run_on_scheduler(_truncate, self._topic))
-
     # -- the connection ----------------------------------------------------------------------------------------------
 
     async def _open(self, within_seconds: float) -> None:
-        client = await open_client(self._address, self._security, within_seconds)
-        self._session = _Session(client, client.scheduler_comm)
-        client.subscribe_topic(self._topic, self._on_event)
-        client.subscribe_topic("all", self._on_cluster_event)
+        listeners = {self._topic: self._on_event, CLUSTER_TOPIC: self._on_cluster_event}
+        self._session = await Session.open(self._address, self._security, within_seconds, listeners)
         await self._look()
-
-    async def _close(self) -> None:
-        session, self._session = self._session, None
-        if session is None:
-            return
-        for address in self._placement.workers:
-            self._remove_worker(address, "the connection to the scheduler was lost")
-        session.client.unsubscribe_topic("all")  # else the scheduler tells us that we are gone, and complains
-        try:
-            await asyncio.wait_for(session.client.close(), _CLOSE_SECONDS)
-        except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
-                raise
-            _log.debug("the Dask client did not close in time", exc_info=True)
 
     async def _keep(self) -> None:
         """Look at the scheduler and its workers now and then; open another connection when this one is lost."""
         heard_at = self._loop.time()
         while True:
             await asyncio.sleep(min(1.0, self._silence_seconds / 8))
-            now = self._loop.time()
-            session = self._session
-            if (
-                session is not None
-                and session.client.status == "running"
-                and session.client.scheduler_comm is session.comm
-            ):
+            if self._session is not None and self._session.is_open:
                 if await self._look():
                     heard_at = self._loop.time()
-                if now - heard_at < self._silence_seconds:
-                    self._give_up_waiting(now)
+                if self._loop.time() - heard_at < self._silence_seconds:
+                    self._give_up_waiting()
                     continue
-            _log.warning("the connection to the Dask scheduler at %s was lost", self._address)
-            await self._close()
-            while self._session is None:
-                self._give_up_waiting(self._loop.time())
-                try:
-                    await self._open(self._silence_seconds / 4)
-                except ConfigurationError:
-                    await asyncio.sleep(_REOPEN_PAUSE_SECONDS)
+            await self._open_again()
             heard_at = self._loop.time()
+
+    async def _open_again(self) -> None:
+        _log.warning("the connection to the Dask scheduler at %s was lost", self._address)
+        session, self._session = self._session, None
+        for address in self._placement.workers:
+            self._remove_worker(address, "the connection to the scheduler was lost")
+        if session is not None:
+            await session.close(at_once=True)
+        while self._session is None:
+            self._give_up_waiting()
+            try:
+                await self._open(self._silence_seconds / 4)
+            except ConfigurationError:
+                await asyncio.sleep(_REOPEN_PAUSE_SECONDS)
 
     async def _look(self) -> bool:
         """Ask the scheduler for its workers; a worker that it has not heard of for too long is lost."""
         session = self._session
-        if session is None or session.client.scheduler is None:
+        seen = None if session is None else await session.workers(self._silence_seconds / 4)
+        if seen is None or self._session is not session:
             return False
-        try:
-            found = await asyncio.wait_for(session.client.scheduler.identity(n_workers=-1), self._silence_seconds / 4)
-        except (OSError, TimeoutError):
-            return False
-        if self._session is not session:
-            return False
-        now = self._loop.time()
-        for address in [each for each in self._placement.workers if each not in found["workers"]]:
+        for address in [each for each in self._placement.workers if each not in seen]:
             self._remove_worker(address, "the worker is gone")
-        for address, worker in found["workers"].items():
-            heard = session.heard.setdefault(address, _Heard(now, worker["last_seen"]))
-            if worker["last_seen"] != heard.last_seen:
-                heard.at, heard.last_seen = now, worker["last_seen"]
-            if now - heard.at > self._silence_seconds:
+        for address, worker in seen.items():
+            if worker.silent_seconds > self._silence_seconds:
                 self._remove_worker(address, f"nothing was heard of the worker for {self._silence_seconds:g} s")
-                session.heard[address] = heard  # until it is heard of again
-            elif worker["status"] == "running":
-                self._placement.add_worker(address, worker["nthreads"])
+            else:
+                self._placement.set_worker(address, worker.threads, takes_calls=worker.is_running)
         self._place_soon()
         return True
 
-    def _give_up_waiting(self, now: float) -> None:
+    def _give_up_waiting(self) -> None:
         """Calls wait for a worker with room, but not for a cluster without workers."""
         if self._placement.workers:
             return
+        now = self._loop.time()
         waiting = [self._calls[key] for key in self._placement.waiting]
         lost = [call.key for call in waiting if now - call.asked_at > self._silence_seconds]
         self._lose(lost, f"the Dask cluster at {self._address} has no worker that can be reached")
-
-    def _in_background(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._background.add(task)
-        task.add_done_callback(self._on_background_done)
-
-    def _on_background_done(self, task: asyncio.Task[Any]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.debug("asking the Dask scheduler failed", exc_info=task.exception())
-
-
-def _truncate(topic: str, dask_scheduler: Any = None) -> None:
-    """Run by the scheduler: forget the events of a topic."""
-    dask_scheduler._broker.truncate(topic)
 
 
 def _parted(calls: list[_Call]) -> list[list[_Call]]:
@@ -389,8 +313,3 @@ def _parted(calls: list[_Call]) -> list[list[_Call]]:
             size = len(call.content)
         batches[-1].append(call)
     return batches
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from distributed import Client
@@ -43,8 +44,9 @@ async def open_client(address: str, security: Security | None, within_seconds: f
     Raises:
         ConfigurationError: there is no scheduler at the address, or it does not let us in.
     """
+    client = None
     try:
-        client: Client = Client(
+        client = Client(
             address,
             asynchronous=True,
             security=security,
@@ -53,6 +55,10 @@ async def open_client(address: str, security: Security | None, within_seconds: f
             name="altlas-runner",
         )
         await client
+    except asyncio.CancelledError:
+        if client is not None:
+            client.status = "closed"  # else it would close itself when nobody can wait for it
+        raise
     except (OSError, ValueError, ImportError, TypeError, RuntimeError) as error:
         raise ConfigurationError(
             f"the Dask scheduler at {address} cannot be reached: {str(error) or type(error).__name__}; "

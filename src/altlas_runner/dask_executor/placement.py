@@ -24,10 +24,12 @@ class _Worker:
 
     Attributes:
         threads: how many calls it runs at one time.
+        takes_calls: whether it is given more.
         calls: those that it was given and that have not ended, in the order in which it begins them.
     """
 
     threads: int
+    takes_calls: bool
     calls: dict[str, None] = field(default_factory=dict)
 
 
@@ -55,13 +57,16 @@ class Placement:
         """The calls that no worker has room for."""
         return list(self._waiting)
 
-    def add_worker(self, address: str, threads: int) -> None:
-        """A worker came, or has another number of threads now."""
-        worker = self._workers.get(address)
-        if worker is None:
-            self._workers[address] = _Worker(threads)
-        else:
-            worker.threads = threads
+    def set_worker(self, address: str, threads: int, *, takes_calls: bool = True) -> None:
+        """A worker came, or is another than before.
+
+        Args:
+            address: of the worker.
+            threads: how many calls it runs at one time.
+            takes_calls: False for one that is paused or about to leave: it keeps what it has.
+        """
+        worker = self._workers.setdefault(address, _Worker(threads, takes_calls))
+        worker.threads, worker.takes_calls = threads, takes_calls
 
     def remove_worker(self, address: str) -> list[str]:
         """A worker is gone. Returns the calls that may have begun there, which are lost.
@@ -124,7 +129,7 @@ class Placement:
         return [
             (address, worker)
             for address, worker in self._workers.items()
-            if len(worker.calls) < worker.threads + self._ahead(worker.threads)
+            if worker.takes_calls and len(worker.calls) < worker.threads + self._ahead(worker.threads)
         ]
 
     def _ahead(self, threads: int) -> int:
