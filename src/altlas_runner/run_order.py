@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -161,6 +162,23 @@ class RunOrder:
             return {}
         before = self.found.record.editions
         return before | {task_id: before.get(task_id, 0) + 1 for task_id in self.plan.anew}
+
+    async def made_ready(
+        self, generator: LastFileGenerator, redactor: Redactor, *, journal: bool
+    ) -> JournalWriter | None:
+        """The same in a thread, for a disk takes its time; when this is cancelled, nothing new is left behind."""
+        making = asyncio.create_task(asyncio.to_thread(self.make_ready, generator, redactor, journal=journal))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            await asyncio.wait([making])
+            if making.exception() is None:
+                made = making.result()
+                if made is None:
+                    generator.remove_directory(self.run_id)
+                else:
+                    await asyncio.to_thread(made.close)
+            raise
 
     def make_ready(self, generator: LastFileGenerator, redactor: Redactor, *, journal: bool) -> JournalWriter | None:
         """Make the directory of the bundle and the journal, if there is to be one, or go on with it. It may block.
