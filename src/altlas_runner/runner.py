@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -37,9 +36,9 @@ from altlas_runner.handlers import (
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.provenance import facts_about
 from altlas_runner.redaction import Redactor, secrets_in
-from altlas_runner.task_manager import Event, TaskManager, new_run_id
+from altlas_runner.task_manager import TaskManager, new_run_id
 from altlas_runner.task_manager.discretion import Discretion
-from altlas_runner.task_manager.observing import Observer, observers_of
+from altlas_runner.task_manager.observing import Observer
 
 if TYPE_CHECKING:
     from altlas_runner.dask_executor import DaskConnection
@@ -55,7 +54,7 @@ class Runner:
     """Executes ALT files with one configuration.
 
     As an async context manager it keeps one AI service client (its connections, its loaded model) over all runs inside
-    the block; without, every run opens and closes its own.
+    the block, from the first that asks a service; without, every run opens and closes its own.
 
     Args:
         config: the configuration; None reads environment and defaults.
@@ -95,28 +94,26 @@ class Runner:
         self._use_installed_handlers = use_installed_handlers
         self._kept_client: AiServiceClient | None = None
         self._kept_cluster: DaskConnection | None = None
-        self._keeping = AsyncExitStack()
         self._running: dict[str, TaskManager] = {}
         self._stopping: list[asyncio.Event] = []
         self._is_open = False
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            if self._executor is None:
-                await self._find_key()
-                self._kept_client = await stack.enter_async_context(self._client())
-            if self.config.engine == "dask":
-                self._kept_cluster = await stack.enter_async_context(connection_for(self.config))
-            self._keeping = stack.pop_all()
+        if self.config.engine == "dask":
+            self._kept_cluster = await connection_for(self.config).__aenter__()
         self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        client, self._kept_client = self._kept_client, None
+        cluster, self._kept_cluster = self._kept_cluster, None
         self._is_open = False
-        self._kept_client = self._kept_cluster = None
-        await self._keeping.__aexit__(kind, error, traceback)
+        async with AsyncExitStack() as stack:
+            for each in (client, cluster):
+                if each is not None:
+                    stack.push_async_exit(each)
 
     async def execute(
         self,
@@ -155,7 +152,7 @@ class Runner:
         handlers = self._handlers_for(chosen)
         known = {**(self._engine.handlers if self._engine else {}), **handlers}
         all_handled = len(handled_tasks(chosen.tasks, known)) == len(chosen.tasks)
-        asks_service = self._executor is None and self._kept_client is None and not all_handled
+        asks_service = self._executor is None and not all_handled
         if asks_service:
             await self._find_key()
         generator = (
@@ -166,17 +163,13 @@ class Runner:
         redactor = Redactor(
             {*self.config.known_secrets(), *secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs or {}))}
         )
-        if redactor:
-            on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
         run_id = new_run_id()
         started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
             stack.enter_context(log_records.redacted(redactor))
-            executor, client = self._executor, self._kept_client
+            executor = self._executor
             if asks_service:
-                client = await stack.enter_async_context(self._client())
-            if executor is None and client is not None:
-                executor = client
+                executor = client = await self._opened_client(stack)
                 if self.config.cache is not None:
                     executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
             engine, most_at_once = self._engine, self.config.max_concurrent_tasks
@@ -196,6 +189,7 @@ class Runner:
                 artifacts_dir=files,
                 artifact_store=generator.artifact_store(run_id, redactor=redactor),
                 on_event=on_event,
+                discretion=Discretion(redactor) if redactor else None,
                 run_id=run_id,
                 seed=seed,
                 inputs=inputs,
@@ -282,6 +276,14 @@ class Runner:
         """Look for the key of the service in a thread: a program that tells it may take its time."""
         await asyncio.to_thread(self.config.ai_service)
 
+    async def _opened_client(self, stack: AsyncExitStack) -> AiServiceClient:
+        """The client that is kept over all runs, or one that closes with this run."""
+        if not self._is_open:
+            return await stack.enter_async_context(self._client())
+        if self._kept_client is None:
+            self._kept_client = self._client()
+        return await self._kept_client.__aenter__()  # checks, and is harmless when done before
+
     def _client(self) -> AiServiceClient:
         prices = self.config.prices
         return AiServiceClient(
@@ -322,18 +324,6 @@ def _checked(alt_file: AltFile) -> AltFile:
 def _files_of_handlers() -> TemporaryDirectory[str]:
     """Where handlers put their files until the bundle has them."""
     return TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True)
-
-
-def _without_secrets(observer: Observer, redactor: Redactor) -> Observer:
-    """The observer, told no secrets; it keeps its name."""
-    discretion = Discretion(redactor)
-
-    @wraps(observer)
-    def told(event: Event) -> None:
-        for seen in discretion.told(event):
-            observer(seen)
-
-    return told
 
 
 def run(

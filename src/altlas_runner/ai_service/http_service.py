@@ -39,7 +39,7 @@ ERROR_BODY_LIMIT = 64 * 1024
 """Most bytes that are read to learn what a service says about its error."""
 ERROR_BODY_SECONDS = 2.0
 """How long to wait for them: the status alone tells enough."""
-LONG_BODY = 1024 * 1024
+LONG_BODY = 256 * 1024
 """Bytes of JSON that are not read in the event loop's own thread."""
 SETTLE_SECONDS = 0.05
 """How long to wait for the end of a stream behind its terminal event."""
@@ -160,15 +160,18 @@ class HttpService:
         if reader.broke_off:
             return truncated("its compressed form has no end")
         try:
-            long = len(body) > LONG_BODY
-            answer: Any = await asyncio.to_thread(parse_json, bytes(body)) if long else parse_json(bytes(body))
+            if len(body) > LONG_BODY:
+                return await asyncio.to_thread(self._understood, bytes(body))
+            return self._understood(bytes(body))
         except BodyTooLargeError:
             raise
         except ValueError as error:
             said = service_message(bytes(body[:ERROR_BODY_LIMIT]), response.headers.get("Content-Type", ""))
             what = f"; it says: {said}" if said else "; it is empty"
             return bad_response(f"the service answered {response.status}, but not with JSON ({error}){what}")
-        return self._format.outcome(answer)
+
+    def _understood(self, body: bytes) -> Outcome:
+        return self._format.outcome(parse_json(body))
 
     async def _read_stream(self, response: Answer, reader: BodyReader, deltas: Deltas) -> Outcome:
         """The outcome of an answer that comes as events; what follows the terminal one is not waited for."""

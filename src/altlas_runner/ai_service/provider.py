@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from altlas_runner.ai_service.admission import Admission, InFlight
@@ -16,6 +17,7 @@ from altlas_runner.ai_service.tracing import Tracing
 from altlas_runner.ai_service.wire_format import ParameterError
 from altlas_runner.errors import ReferenceNotFoundError
 from altlas_runner.execution import DEADLINE_PASSED, Outcome, TaskAttempt
+from altlas_runner.redaction import Redactor, is_long
 from altlas_runner.retrying import RetryBudget
 
 __all__ = ["Provider", "deadline_text"]
@@ -31,15 +33,19 @@ class Provider:
         config: where the service is, and its limits.
         budget: the retry budget of the service.
         tracing: makes a span of each attempt; None makes none.
+        redactor: takes secrets out of outputs.
 
     Raises:
         ConfigurationError: something that is configured cannot be used.
     """
 
-    def __init__(self, config: AiServiceConfig, budget: RetryBudget, tracing: Tracing | None) -> None:
+    def __init__(
+        self, config: AiServiceConfig, budget: RetryBudget, tracing: Tracing | None, redactor: Redactor
+    ) -> None:
         self.config = config
         self._budget = budget
         self._tracing = tracing
+        self._redactor = redactor
         self._timeout_seconds = config.timeout_seconds
         self._loop = asyncio.get_running_loop()
         self._service = service_for(config, tracing.headers if tracing else None)
@@ -101,6 +107,8 @@ class Provider:
         self._overdue.enter(task, deadline if by_deadline else until)  # type: ignore[arg-type]
         try:
             outcome = await self._traced_answer(attempt) if self._tracing else await self._service.answer(attempt)
+            if outcome.ok and self._redactor:
+                outcome = await self._without_secrets(outcome)
         except asyncio.CancelledError:
             if not self._overdue.leave(task):
                 raise
@@ -122,6 +130,12 @@ class Provider:
             outcome = await self._service.answer(attempt)
             outcomes.append(outcome)
         return outcome
+
+    async def _without_secrets(self, outcome: Outcome) -> Outcome:
+        """The outcome without secrets in its output; a long one is looked through in a thread."""
+        output, redacted = outcome.output, self._redactor.value
+        clean = await asyncio.to_thread(redacted, output) if is_long(output) else redacted(output)
+        return outcome if clean is output else replace(outcome, output=clean)
 
     def _estimate(self, attempt: TaskAttempt) -> int:
         """About how many tokens an attempt will take."""

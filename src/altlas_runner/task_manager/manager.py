@@ -18,7 +18,9 @@ from altlas_runner.handlers import HandlerEngine, HandlerExecutor, HandlerSource
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.statuses import TaskStatus
+from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.driver import Driver
+from altlas_runner.task_manager.events import Event
 from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.observing import Observer, Observers
@@ -55,6 +57,7 @@ class TaskManager:
             outputs is not kept, and the results say so.
         on_event: called with every event, in order, on the event loop's thread: one observer or several. One that
             raises, or is slow (`Observers` says when), is removed and logged, and the run goes on.
+        discretion: takes secrets out of what observers are told; None tells them everything.
         run_id: the id of the run; None makes a new one.
         seed: of the jitter between attempts; the same seed gives the same waits.
         stop_grace_seconds: how long an attempt may take to stop after its deadline or a cancel.
@@ -91,6 +94,7 @@ class TaskManager:
         artifacts_dir: Path | None = None,
         artifact_store: ArtifactStore | None = None,
         on_event: Observer | Sequence[Observer] | None = None,
+        discretion: Discretion | None = None,
         run_id: str | None = None,
         seed: int | None = None,
         stop_grace_seconds: float = 5.0,
@@ -123,6 +127,7 @@ class TaskManager:
         self._keeping = ArtifactKeeping(artifact_store, self._handlers.files_of)
         self._max_concurrency = max_concurrency or os.cpu_count() or 1
         self._observers = Observers(on_event)
+        self._discretion = discretion if self._observers else None
         policy = executor.retry_policy if isinstance(executor, RetryingExecutor) else RetryPolicy()
         graph = TaskGraph.from_alt_file(alt_file)
         self._plan = plan_run(
@@ -211,11 +216,11 @@ class TaskManager:
             self._plan,
             self._scheduler,
             ledger,
-            self._executor,
+            self._executor if self._discretion is None else self._discretion.around(self._executor),
             self._substitution,
             self._keeping,
             self._run_info,
-            self._observers.tell if observed else None,
+            self._tell if observed else None,
             self._stop_grace_seconds,
         )
         try:
@@ -223,6 +228,9 @@ class TaskManager:
         finally:
             await self._handlers.aclose()
         return ledger.results()
+
+    def _tell(self, events: list[Event]) -> None:
+        self._observers.tell(events if self._discretion is None else self._discretion.told(events))
 
     def _signal(self, signal: Signal) -> None:
         if self._driver is None:
