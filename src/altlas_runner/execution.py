@@ -17,13 +17,17 @@ from altlas_runner.results import Attempt, KeptArtifacts, Usage
 from altlas_runner.retrying import RetryPolicy
 
 __all__ = [
+    "DEADLINE_PASSED",
+    "NO_PREFERENCES",
     "ArtifactStore",
     "Executor",
     "Outcome",
+    "Preferences",
     "Retry",
     "RetryingExecutor",
     "RunInfo",
     "TaskAttempt",
+    "deadline_text",
     "no_listener",
 ]
 
@@ -37,6 +41,26 @@ DEADLINE_PASSED = "AI_DEADLINE"
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a run asks an AI service for where its tasks do not say; None leaves it to the configuration.
+
+    Attributes:
+        model: the model.
+        temperature: of sampling, 0 to 2.
+        max_tokens: longest answer in tokens, 1 or more.
+        stream: whether answers are asked for piece by piece.
+    """
+
+    model: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stream: bool | None = None
+
+
+NO_PREFERENCES = Preferences()
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What an attempt may know of the run it belongs to.
 
@@ -46,6 +70,7 @@ class RunInfo:
         persona: the ALT file's persona, or None.
         metadata: the ALT file's metadata, empty when there is none.
         editions: how often a task was asked for something new when the run was resumed, by task id; 0 for the others.
+        preferences: what it asks for where its tasks do not say.
     """
 
     run_id: str
@@ -53,6 +78,7 @@ class RunInfo:
     persona: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     editions: Mapping[str, int] = field(default_factory=dict)
+    preferences: Preferences = NO_PREFERENCES
 
     def idempotency_key(self, task_id: str) -> str:
         """The key `<run id>:<task id>` of contract §6, percent-encoded where not printable ASCII.
@@ -94,6 +120,8 @@ class TaskAttempt:
             the retry policy when one of them is given up. An executor without alternatives can ignore it.
         wake: an executor that held this attempt calls it when there is room sooner than it had said; the task then
             comes again at once, or is on its way already. False when it will not come: it has ended.
+        files: the directory in which a handler may put files that its outcome names by `path` (it need not be there
+            yet); None when no file may be named.
     """
 
     task: Task
@@ -105,6 +133,7 @@ class TaskAttempt:
     emit: Callable[[str, Mapping[str, Any]], None] = no_listener
     alternative: int = 0
     wake: Callable[[], bool] = nobody_held
+    files: Path | None = None
 
     @property
     def idempotency_key(self) -> str:
@@ -129,7 +158,7 @@ class Outcome:
         not_before: instant on the event loop's clock at which the executor has room for this task (held), or None.
         kept: what became of the artifacts; the task manager puts it there when it has an `ArtifactStore`.
         model: what was asked, where the executor has several alternatives; else None.
-        service: where that model is.
+        service: where that model is, or the worker of a cluster that made the attempt.
         metadata: what else is to stand in the task's result (completed), or None.
     """
 
@@ -226,3 +255,9 @@ class RetryingExecutor(Executor, Protocol):
     def retry_policy(self) -> RetryPolicy:
         """The policy for tasks that do not say how often to retry."""
         ...
+
+
+def deadline_text(attempt: TaskAttempt) -> str:
+    """That the deadline of a task passed."""
+    of = "" if attempt.task.timeout_seconds is None else f" of {attempt.task.timeout_seconds} s"
+    return f"the task's deadline{of} passed"

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from functools import wraps
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from altlas_runner import log_records
 from altlas_runner.ai_service import AiServiceClient, CachedAnswers, PriceTable
 from altlas_runner.alt_file import AltFile
 from altlas_runner.alt_file.selection import Selection
+from altlas_runner.batch import BatchFile, BatchSummary, OnRow, Unit, execute_many
 from altlas_runner.config import RunnerConfig
+from altlas_runner.dask_engine import concurrency_on, connection_for, engine_on
 from altlas_runner.errors import AltlasRunnerError
 from altlas_runner.event_loop import run_to_end
-from altlas_runner.execution import Executor
-from altlas_runner.kept_settings import settings_to_keep
-from altlas_runner.last_file import LastFile, LastFileGenerator
-from altlas_runner.redaction import Redactor
-from altlas_runner.run_journal import find_run
-from altlas_runner.run_order import RunOrder
-from altlas_runner.task_manager import Event, TaskManager
-from altlas_runner.task_manager.discretion import Discretion
-from altlas_runner.task_manager.handlers import (
+from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
+from altlas_runner.handlers import (
     Handler,
+    HandlerEngine,
     HandlerFunction,
     HandlerSource,
     collect_handlers,
@@ -37,8 +34,19 @@ from altlas_runner.task_manager.handlers import (
     installed_handlers,
     task_type_of,
 )
+from altlas_runner.kept_settings import settings_to_keep
+from altlas_runner.last_file import LastFile, LastFileGenerator
+from altlas_runner.redaction import Redactor
+from altlas_runner.run_journal import find_run
+from altlas_runner.run_order import RunOrder
+from altlas_runner.shared_slots import SharedSlots
+from altlas_runner.task_manager import TaskManager
+from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.journal.resuming import ResumeChoice, ResumePlan
-from altlas_runner.task_manager.observing import Observer, observers_of
+from altlas_runner.task_manager.observing import Observer
+
+if TYPE_CHECKING:
+    from altlas_runner.dask_executor import DaskConnection
 
 __all__ = ["Runner", "run"]
 
@@ -51,14 +59,19 @@ class Runner:
     """Executes ALT files with one configuration.
 
     As an async context manager it keeps one AI service client (its connections, its loaded model) over all runs inside
-    the block; without, every run opens and closes its own.
+    the block, from the first that asks a service, and makes their bundles one after the other; without, every run opens
+    and closes its own client.
 
     Args:
         config: the configuration; None reads environment and defaults.
         executor: makes the attempts instead of an AI service client.
+        engine: runs handlers of its own elsewhere, such as a `DaskExecutor` that is open.
         handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
-            named. They go before those that the configuration names.
+            named. They go before those that the configuration names. With the engine `dask` in the configuration they
+            run on its workers.
         use_installed_handlers: whether installed packages may offer handlers for task types that have none.
+        shared_slots: limits the attempts of all runs of this runner together; the runs are served in turn. None limits
+            each run by itself (`max_concurrent_tasks`).
 
     Raises:
         ConfigurationError: a handler cannot be found or cannot be used.
@@ -73,11 +86,14 @@ class Runner:
         config: RunnerConfig | None = None,
         *,
         executor: Executor | None = None,
+        engine: HandlerEngine | None = None,
         handlers: HandlerSource | None = None,
         use_installed_handlers: bool = False,
+        shared_slots: SharedSlots | None = None,
     ) -> None:
         self.config = config or RunnerConfig()
         self._executor = executor
+        self._engine = engine
         built_in: list[HandlerFunction] = [command] if self.config.allow_commands else []
         self._handlers = {
             **collect_handlers(built_in),
@@ -85,21 +101,32 @@ class Runner:
             **collect_handlers(handlers),
         }
         self._use_installed_handlers = use_installed_handlers
+        self._shared_slots = shared_slots
         self._kept_client: AiServiceClient | None = None
+        self._bundle_maker: ThreadPoolExecutor | None = None
+        self._kept_cluster: DaskConnection | None = None
+        self._keeping = AsyncExitStack()
         self._running: dict[str, TaskManager] = {}
+        self._stopping: list[asyncio.Event] = []
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
-        if self._executor is None:
-            await self._find_key()
-            self._kept_client = await self._client().__aenter__()
+        async with AsyncExitStack() as stack:
+            # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
+            self._bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
+            stack.callback(self._bundle_maker.shutdown, wait=False)
+            if self.config.engine == "dask":
+                self._kept_cluster = await stack.enter_async_context(connection_for(self.config))
+            self._keeping = stack.pop_all()
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        client, self._kept_client = self._kept_client, None
-        if client is not None:
-            await client.__aexit__(kind, error, traceback)
+        self._is_open = False
+        self._kept_client = self._kept_cluster = self._bundle_maker = None
+        await self._keeping.__aexit__(kind, error, traceback)
 
     async def execute(
         self,
@@ -110,6 +137,8 @@ class Runner:
         inputs: Mapping[str, Any] | None = None,
         selection: Selection | None = None,
         provenance: Mapping[str, str] | None = None,
+        run_id: str | None = None,
+        preferences: Preferences = NO_PREFERENCES,
     ) -> LastFile:
         """Run every task of an ALT file and write the bundle.
 
@@ -122,6 +151,8 @@ class Runner:
             selection: which tasks to run; None is all. The others are absent from the LAST file.
             provenance: facts by name about where the run comes from, kept in the LAST file beside path and SHA-256 of
                 the ALT file and the kind of host.
+            run_id: the id of the run, from `new_run_id`; None makes a new one.
+            preferences: what to ask the AI service for where a task does not say; they win over the configuration.
 
         Returns:
             The LAST file. Its bundle is in `bundle_path(last_file)`. Failed tasks are in it; they do not raise.
@@ -138,7 +169,9 @@ class Runner:
             inputs or {},
             selection,
             provenance or {},
-            settings_to_keep(self.config),
+            settings_to_keep(self.config, preferences),
+            run_id,
+            preferences,
         )
         return await self._carry_out(order, on_event, seed)
 
@@ -204,8 +237,9 @@ class Runner:
     ) -> LastFile:
         chosen, run_id = order.chosen, order.run_id
         handlers = self._handlers_for(chosen)
-        all_handled = len(handled_tasks(chosen.tasks, handlers)) == len(chosen.tasks)
-        asks_service = self._executor is None and self._kept_client is None and not all_handled
+        known = {**(self._engine.handlers if self._engine else {}), **handlers}
+        all_handled = len(handled_tasks(chosen.tasks, known)) == len(chosen.tasks)
+        asks_service = self._executor is None and not all_handled
         if asks_service:
             await self._find_key()
         redactor = order.redactor | Redactor(self.config.known_secrets())
@@ -214,25 +248,31 @@ class Runner:
             .with_graphs(self.config.generate_graphs)
             .with_compression(self.config.compress_artifacts)
         )
-        if redactor:
-            on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
         async with AsyncExitStack() as stack:
             stack.enter_context(log_records.redacted(redactor))
-            executor, client = self._executor, self._kept_client
+            executor = self._executor
             if asks_service:
-                client = await stack.enter_async_context(self._client())
-            if executor is None and client is not None:
-                executor = client
+                executor = client = await self._opened_client(stack)
                 if self.config.cache is not None:
                     executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
+            engine, most_at_once = self._engine, self.config.max_concurrent_tasks
+            files = Path(stack.enter_context(_files_of_handlers())) if handlers or engine else None
+            if handlers and self.config.engine == "dask":
+                cluster = self._kept_cluster
+                if cluster is None:
+                    cluster = await stack.enter_async_context(connection_for(self.config))
+                engine, handlers = engine_on(cluster, handlers, self.config), {}
+                most_at_once = concurrency_on(cluster, self.config)
             manager = TaskManager(
                 chosen,
                 executor,
-                self.config.max_concurrent_tasks,
+                most_at_once,
                 handlers=handlers,
-                artifacts_dir=Path(stack.enter_context(_files_of_handlers())) if handlers else None,
+                engine=engine,
+                artifacts_dir=files,
                 artifact_store=generator.artifact_store(run_id, redactor=redactor, kept=order.artifacts),
                 on_event=on_event,
+                discretion=Discretion(redactor) if redactor else None,
                 run_id=run_id,
                 seed=seed,
                 inputs=order.inputs,
@@ -242,22 +282,25 @@ class Runner:
                 fail_fast=self.config.fail_fast,
                 max_cost=self.config.max_cost,
                 max_tokens_total=self.config.max_tokens_total,
+                preferences=order.preferences,
+                shared_slots=self._shared_slots,
                 editions=order.editions,
                 restored=order.restored,
             )
-            journal = await asyncio.to_thread(order.make_ready, generator, redactor, journal=self.config.journal)
-            if journal is not None:
-                stack.push_async_callback(asyncio.to_thread, journal.close)
-            self._running[run_id] = manager
+            self._running[run_id] = manager  # from now on it can be cancelled
             try:
-                results = await manager.run(journal)
-            except BaseException:
-                if journal is None:
-                    generator.remove_directory(run_id)
-                raise
+                journal = await order.made_ready(generator, redactor, journal=self.config.journal)
+                if journal is not None:
+                    stack.push_async_callback(asyncio.to_thread, journal.close)
+                try:
+                    results = await manager.run(journal)
+                except BaseException:
+                    if journal is None:
+                        generator.remove_directory(run_id)
+                    raise
             finally:
                 del self._running[run_id]
-            return await asyncio.to_thread(
+            make_bundle = partial(
                 generator.generate,
                 order.alt_file,
                 results,
@@ -270,10 +313,71 @@ class Runner:
                 warnings=[f"JOURNAL_IO: {journal.failure}"] if journal and journal.failure else (),
                 journal=journal is not None,
             )
+            return await asyncio.get_running_loop().run_in_executor(self._bundle_maker, make_bundle)
+
+    async def execute_many(
+        self,
+        files: Iterable[Path | str | BatchFile],
+        *,
+        unit: Unit = "file",
+        files_at_once: int | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        retry_failed: bool = False,
+        on_row: OnRow | None = None,
+    ) -> BatchSummary:
+        """Run many ALT files, some at one time, with one client and its limits; each makes its own bundle.
+
+        The index `index.jsonl` in the output directory gets a line as each file ends; `batch.json` and `batch.html`
+        are written at the end. When the index is there already, files that have finished and are still what they were
+        are passed over. A file that is not valid is a line with its diagnostics. `cancel` ends the batch: what runs is
+        cancelled, and the same call goes on later.
+
+        Args:
+            files: paths, or a `BatchFile` where a file has inputs of its own.
+            unit: with the engine `dask`, what a worker is given at a time: whole files, or single tasks.
+            files_at_once: how many files are in flight; None is 8, or on a cluster twice as many as it has threads.
+            inputs: for all files; those of a file go before them.
+            seed: of the jitter between attempts.
+            retry_failed: whether files are run again whose tasks did not all complete in an earlier run of the batch.
+            on_row: told each row as its file ends, and how the batch stands.
+
+        Raises:
+            ConfigurationError: a handler cannot be used, or there is no cluster whose workers could be given tasks.
+            BundleError: the index, a bundle or the page cannot be written; the index stays usable.
+        """
+        stopping = asyncio.Event()
+        self._stopping.append(stopping)
+        async with AsyncExitStack() as stack:
+            stack.callback(self._stopping.remove, stopping)
+            if not self._is_open:
+                await stack.enter_async_context(self)
+            return await execute_many(
+                self,
+                files,
+                self._kept_cluster,
+                self._handlers,
+                stopping,
+                unit=unit,
+                files_at_once=files_at_once,
+                inputs=inputs or {},
+                seed=seed,
+                retry_failed=retry_failed,
+                on_row=on_row,
+            )
 
     async def _find_key(self) -> None:
         """Look for the key of the service in a thread: a program that tells it may take its time."""
         await asyncio.to_thread(self.config.ai_service)
+
+    async def _opened_client(self, stack: AsyncExitStack) -> AiServiceClient:
+        """The client that is kept over all runs, or one that closes with this run."""
+        if not self._is_open:
+            return await stack.enter_async_context(self._client())
+        if self._kept_client is None:
+            self._kept_client = self._client()
+            self._keeping.push_async_exit(self._kept_client)
+        return await self._kept_client.__aenter__()  # checks, and is harmless when done before
 
     def _client(self) -> AiServiceClient:
         prices = self.config.prices
@@ -281,10 +385,16 @@ class Runner:
             self.config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices)
         )
 
-    def cancel(self, reason: str = "the run was cancelled") -> None:
-        """Cancel every run of this runner; each still returns its LAST file, and its bundle is written."""
+    def cancel(self, reason: str = "the run was cancelled", *, run_id: str | None = None) -> None:
+        """Cancel every run of this runner, or that with this id; each still returns its LAST file with its bundle.
+
+        Batches begin no further file, unless one run is meant.
+        """
+        for stopping in self._stopping if run_id is None else ():
+            stopping.set()
         for manager in list(self._running.values()):
-            manager.cancel(reason)
+            if run_id in (None, manager.run_id):
+                manager.cancel(reason)
 
     def _handlers_for(self, alt_file: AltFile) -> dict[str, Handler]:
         """The handlers of the types that the file has, installed ones among them where they may be."""
@@ -302,18 +412,6 @@ class Runner:
 def _files_of_handlers() -> TemporaryDirectory[str]:
     """Where handlers put their files until the bundle has them."""
     return TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True)
-
-
-def _without_secrets(observer: Observer, redactor: Redactor) -> Observer:
-    """The observer, told no secrets; it keeps its name."""
-    discretion = Discretion(redactor)
-
-    @wraps(observer)
-    def told(event: Event) -> None:
-        for seen in discretion.told(event):
-            observer(seen)
-
-    return told
 
 
 def run(

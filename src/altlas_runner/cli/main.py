@@ -99,6 +99,7 @@ def main() -> None:
 
 def all_commands() -> list[click.Command]:
     """Every command, each imported now."""
+    from altlas_runner.cli.batch import batch
     from altlas_runner.cli.convert import convert
     from altlas_runner.cli.diff import diff
     from altlas_runner.cli.explain import explain
@@ -114,6 +115,7 @@ def all_commands() -> list[click.Command]:
     from altlas_runner.cli.run import run
     from altlas_runner.cli.runs import runs
     from altlas_runner.cli.schema import schema
+    from altlas_runner.cli.serve import serve
     from altlas_runner.cli.show import show
     from altlas_runner.cli.validate import validate
 
@@ -122,6 +124,7 @@ def all_commands() -> list[click.Command]:
         resume,
         runs,
         prune,
+        batch,
         validate,
         explain,
         plan,
@@ -133,6 +136,7 @@ def all_commands() -> list[click.Command]:
         diff,
         export,
         open_report,
+        serve,
         schema,
         init,
     ]
