@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = ["CONCURRENCY", "CommandLine", "Process", "resume", "run"]
+__all__ = ["CONCURRENCY", "Arguments", "CommandLine", "Process", "resume", "run"]
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 120.0

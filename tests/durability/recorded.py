@@ -12,7 +12,7 @@ import random
 import re
 import struct
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -43,15 +43,23 @@ class Recording:
 
     Attributes:
         below: the directory whose files were recorded.
+        before: what was there before: inode and content by path; a directory has no content.
         deeds: what happened, in order.
     """
 
     below: Path
+    before: Mapping[str, tuple[int, bytes | None]]
     deeds: Sequence[Deed]
 
     @classmethod
-    def read(cls, log: Path, below: Path) -> Recording:
-        return cls(below, list(_deeds(log.read_bytes())))
+    def of(cls, below: Path, log: Path, record: Callable[[Mapping[str, str]], None]) -> Recording:
+        """Record what happens while `record` runs, which gives these variables to a process that has recording.c."""
+        before = {
+            str(path): (path.stat().st_ino, path.read_bytes() if path.is_file() else None)
+            for path in (below, *below.rglob("*"))
+        }
+        record({"ALTLAS_RECORD_BELOW": str(below), "ALTLAS_RECORD_INTO": str(log)})
+        return cls(below, before, list(_deeds(log.read_bytes())))
 
     def instants(self) -> list[int]:
         """Each disk once, at the last instant at which it is like this: numbers of deeds that were done by then.
@@ -118,19 +126,20 @@ class Disk:
         names: what stands on the disk for sure, by path.
         seen: what a process sees, by path.
         changes: what was done to the names in each directory since it was synced, in order.
+        by_inode: the files that a process can have open.
     """
 
     names: Names
     seen: Names
     changes: defaultdict[str, list[_Change]] = field(default_factory=lambda: defaultdict(list))
-    _by_inode: dict[int, _File] = field(default_factory=dict)
+    by_inode: dict[int, _File] = field(default_factory=dict)
 
     def follow(self, deed: Deed) -> None:
         """Do what the process did."""
         match deed.kind:
             case "C":
-                self._by_inode[deed.number] = _File()
-                self._rename({deed.first: ("set", self._by_inode[deed.number])})
+                self.by_inode[deed.number] = _File()
+                self._rename({deed.first: ("set", self.by_inode[deed.number])})
             case "M":
                 self._rename({deed.first: ("set", None)})
             case "U":
@@ -140,9 +149,9 @@ class Disk:
                 assert self.seen[deed.first] is not None, "no directory is renamed"
                 self._rename({deed.first: ("remove", None), to: ("set", self.seen[deed.first])})
             case "W" | "T":
-                self._by_inode[deed.number].pending.append(deed)
+                self.by_inode[deed.number].pending.append(deed)
             case "F":
-                self._by_inode[deed.number].sync()
+                self.by_inode[deed.number].sync()
             case "D":
                 for change in self.changes.pop(deed.first, ()):
                     _change(self.names, change)
@@ -208,7 +217,12 @@ def _change(names: Names, change: _Change) -> None:
 
 def disk_at(recording: Recording, instant: int) -> Disk:
     """The disk when so many deeds were done."""
-    disk = Disk({str(recording.below): None}, {str(recording.below): None})
+    files = {
+        path: (inode, None if content is None else _File(bytearray(content)))
+        for path, (inode, content) in recording.before.items()
+    }
+    names = {path: file for path, (_, file) in files.items()}
+    disk = Disk(names, dict(names), by_inode={inode: file for inode, file in files.values() if file is not None})
     for deed in recording.deeds[:instant]:
         disk.follow(deed)
     return disk

@@ -1,6 +1,7 @@
 """The wall clock may say what it likes: it decides nothing."""
 
 import struct
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -78,5 +79,7 @@ def test_a_clock_that_jumps_between_run_and_resume_changes_nothing(
         clock.jump(seconds)
         status, process = preloaded_programs.end_of(resume(bundle, service.url), clock.env)
     assert status == 0, process.stderr
+    first = datetime.fromisoformat(process.events()[0]["at"])
+    assert abs((first - datetime.now(UTC)).total_seconds() - seconds) < HOUR / 2, "the clock of the process has jumped"
     assert service.ledgers[bundle.name].counts() == {"retried": 2, "last": 1}
     assert outcome_of(bundle)["success_rate"] == 1.0
