@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from altlas_runner import LastFile
+from altlas_runner.last_file import read_artifact
 from tests.loopback import LoopbackService
 
 __all__ = ["Call", "CountingService", "Ledger", "layered_flow", "outcome_of", "write"]
@@ -140,20 +143,24 @@ class CountingService(LoopbackService):
 
 
 _OF_ATTEMPTS = {"started_at", "completed_at", "execution_time_ms", "attempts", "retry_count", "usage"}
+_SECONDS = re.compile(r", in [0-9.]+ s")
 _OF_TIMES = {"id", "execution_started", "execution_completed", "total_execution_time_ms"}
 
 
 def outcome_of(bundle: Path) -> dict[str, Any]:
-    """What a LAST file says, without times, attempts, and which call made an output."""
+    """What a LAST file says, without times, attempts, and which call made an output; every artifact of it is there."""
     last_file = LastFile.from_path(bundle)
     document = json.loads((bundle / "result.last").read_bytes())
     document = {name: value for name, value in document.items() if name not in _OF_TIMES}
+    document["summary"] = _SECONDS.sub("", document["summary"])
     document["task_results"] = [
         {name: value for name, value in result.items() if name not in _OF_ATTEMPTS}
         for result in document["task_results"]
     ]
     text = json.dumps(document).replace(last_file.id, "<id>")
     outcome: dict[str, Any] = json.loads(text)
+    for artifact in last_file.get_all_artifacts():
+        assert hashlib.sha256(read_artifact(bundle, artifact)).hexdigest() == artifact.sha256
     for result in outcome["task_results"]:
         if isinstance(result["output"], dict):
             result["output"].pop("call", None)
