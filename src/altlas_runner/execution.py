@@ -24,7 +24,6 @@ __all__ = [
     "RetryingExecutor",
     "RunInfo",
     "TaskAttempt",
-    "idempotency_key",
     "no_listener",
 ]
 
@@ -46,12 +45,27 @@ class RunInfo:
         mode: the ALT file's mode (normal, dream, explore, chaos).
         persona: the ALT file's persona, or None.
         metadata: the ALT file's metadata, empty when there is none.
+        editions: how often a task was asked for something new when the run was resumed, by task id; 0 for the others.
     """
 
     run_id: str
     mode: str = "normal"
     persona: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    editions: Mapping[str, int] = field(default_factory=dict)
+
+    def idempotency_key(self, task_id: str) -> str:
+        """The key `<run id>:<task id>` of contract §6, percent-encoded where not printable ASCII.
+
+        It is the same for every attempt at the task, until a resume asks it for something new: then `:1` follows, …
+
+        Example:
+            >>> RunInfo("last_1").idempotency_key("übersicht")
+            'last_1:%C3%BCbersicht'
+        """
+        edition = self.editions.get(task_id)
+        key = f"{self.run_id}:{task_id}" if edition is None else f"{self.run_id}:{task_id}:{edition}"
+        return quote(key, safe=_PLAIN)
 
 
 def no_listener(kind: str, fields: Mapping[str, Any]) -> None:
@@ -94,8 +108,8 @@ class TaskAttempt:
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every attempt of this task in this run, also after a resume."""
-        return idempotency_key(self.run.run_id, self.task.id)
+        """The same for every attempt of this task in this run, also after a resume that asks for the same."""
+        return self.run.idempotency_key(self.task.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +226,3 @@ class RetryingExecutor(Executor, Protocol):
     def retry_policy(self) -> RetryPolicy:
         """The policy for tasks that do not say how often to retry."""
         ...
-
-
-def idempotency_key(run_id: str, task_id: str) -> str:
-    """The key `<run id>:<task id>` of contract §6, percent-encoded where not printable ASCII.
-
-    Example:
-        >>> idempotency_key("last_1", "übersicht")
-        'last_1:%C3%BCbersicht'
-    """
-    return quote(f"{run_id}:{task_id}", safe=_PLAIN)

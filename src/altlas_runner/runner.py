@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from altlas_runner import log_records
 from altlas_runner.ai_service import AiServiceClient, CachedAnswers, PriceTable
-from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
+from altlas_runner.alt_file import AltFile
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.config import RunnerConfig
-from altlas_runner.errors import AltlasRunnerError, AltValidationError
+from altlas_runner.errors import AltlasRunnerError
 from altlas_runner.event_loop import run_to_end
 from altlas_runner.execution import Executor
+from altlas_runner.kept_settings import settings_to_keep
 from altlas_runner.last_file import LastFile, LastFileGenerator
-from altlas_runner.provenance import facts_about
-from altlas_runner.redaction import Redactor, secrets_in
-from altlas_runner.task_manager import Event, TaskManager, new_run_id
+from altlas_runner.redaction import Redactor
+from altlas_runner.run_journal import find_run
+from altlas_runner.run_order import RunOrder
+from altlas_runner.task_manager import Event, TaskManager
 from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.handlers import (
     Handler,
@@ -36,6 +37,7 @@ from altlas_runner.task_manager.handlers import (
     installed_handlers,
     task_type_of,
 )
+from altlas_runner.task_manager.journal.resuming import ResumeChoice, ResumePlan
 from altlas_runner.task_manager.observing import Observer, observers_of
 
 __all__ = ["Runner", "run"]
@@ -130,26 +132,90 @@ class Runner:
             ConfigurationError: a handler cannot be used, or the selection makes no sense.
             BundleError: the bundle cannot be written; an output directory that refuses is found before the first call.
         """
-        alt_file = alt if isinstance(alt, AltFile) else AltParser().parse_from_path(alt)
-        facts = {**facts_about(alt), **(provenance or {})}
-        chosen = selection.apply_to(_checked(alt_file)) if selection else alt_file
+        order = RunOrder.new(
+            alt,
+            Path(self.config.output_dir),
+            inputs or {},
+            selection,
+            provenance or {},
+            settings_to_keep(self.config),
+        )
+        return await self._carry_out(order, on_event, seed)
+
+    async def resume(
+        self,
+        bundle: Path | str,
+        alt: AltFile | Path | str | None = None,
+        *,
+        failed: bool = False,
+        from_tasks: Sequence[str] = (),
+        only: Sequence[str] = (),
+        in_doubt: Literal["retry", "fail"] = "retry",
+        strict: bool = False,
+        inputs: Mapping[str, Any] | None = None,
+        on_plan: Callable[[ResumePlan], None] | None = None,
+        on_event: Observer | Sequence[Observer] | None = None,
+        seed: int | None = None,
+    ) -> LastFile:
+        """Go on with a run that has a journal: what has ended keeps its result, the rest runs.
+
+        Args:
+            bundle: its directory.
+            alt: the ALT file, when it has changed, or when what is left to run needs a secret of it; the journal keeps
+                none. Tasks that it changes, and what depends on them, run again.
+            failed: whether tasks that failed, and what was skipped because of them, run again.
+            from_tasks: these tasks and what depends on them run again.
+            only: these tasks run again; what depends on them keeps its result.
+            in_doubt: what becomes of a task that was under way when the run was interrupted: it is tried again with
+                the same idempotency key, or it fails (IN_DOUBT).
+            strict: whether a file that changes what has ended is refused.
+            inputs: values that have changed, or hold a secret; the others are those of the run.
+            on_plan: told what will run, and why, before it does.
+            on_event: as in `execute`.
+            seed: of the jitter between attempts.
+
+        Returns:
+            The LAST file of the whole run. Its bundle is where it was.
+
+        Raises:
+            JournalError: there is no journal, it is damaged, or another process has the run.
+            AltParseError: the file cannot be read or has errors.
+            ConfigurationError: a task is not there, a secret is missing, or `strict` refuses.
+            BundleError: the bundle cannot be written.
+        """
+        found = await asyncio.to_thread(find_run, Path(bundle))
+        try:
+            order = RunOrder.resumed(
+                found,
+                alt,
+                inputs or {},
+                ResumeChoice(failed, from_tasks, only, in_doubt),
+                settings_to_keep(self.config),
+                strict=strict,
+            )
+            if on_plan is not None and order.plan is not None:
+                on_plan(order.plan)
+            return await self._carry_out(order, on_event, seed)
+        finally:
+            await asyncio.to_thread(found.release)
+
+    async def _carry_out(
+        self, order: RunOrder, on_event: Observer | Sequence[Observer] | None, seed: int | None
+    ) -> LastFile:
+        chosen, run_id = order.chosen, order.run_id
         handlers = self._handlers_for(chosen)
         all_handled = len(handled_tasks(chosen.tasks, handlers)) == len(chosen.tasks)
         asks_service = self._executor is None and self._kept_client is None and not all_handled
         if asks_service:
             await self._find_key()
+        redactor = order.redactor | Redactor(self.config.known_secrets())
         generator = (
-            LastFileGenerator(self.config.output_dir)
+            LastFileGenerator(order.directory.parent)
             .with_graphs(self.config.generate_graphs)
             .with_compression(self.config.compress_artifacts)
         )
-        redactor = Redactor(
-            {*self.config.known_secrets(), *secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs or {}))}
-        )
         if redactor:
             on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
-        run_id = new_run_id()
-        started_at = datetime.now(UTC)
         async with AsyncExitStack() as stack:
             stack.enter_context(log_records.redacted(redactor))
             executor, client = self._executor, self._kept_client
@@ -165,37 +231,43 @@ class Runner:
                 self.config.max_concurrent_tasks,
                 handlers=handlers,
                 artifacts_dir=Path(stack.enter_context(_files_of_handlers())) if handlers else None,
-                artifact_store=generator.artifact_store(run_id, redactor=redactor),
+                artifact_store=generator.artifact_store(run_id, redactor=redactor, kept=order.artifacts),
                 on_event=on_event,
                 run_id=run_id,
                 seed=seed,
-                inputs=inputs,
+                inputs=order.inputs,
                 schedule=self.config.schedule,
                 concurrency_groups=self.config.concurrency_groups,
                 run_deadline_seconds=self.config.run_deadline_seconds,
                 fail_fast=self.config.fail_fast,
                 max_cost=self.config.max_cost,
                 max_tokens_total=self.config.max_tokens_total,
+                editions=order.editions,
+                restored=order.restored,
             )
-            generator.make_directory(manager.run_id)  # before anything is paid for
-            self._running[manager.run_id] = manager
+            journal = await asyncio.to_thread(order.make_ready, generator, redactor, journal=self.config.journal)
+            if journal is not None:
+                stack.push_async_callback(asyncio.to_thread, journal.close)
+            self._running[run_id] = manager
             try:
-                results = await manager.run()
+                results = await manager.run(journal)
             except BaseException:
-                generator.remove_directory(manager.run_id)
+                if journal is None:
+                    generator.remove_directory(run_id)
                 raise
             finally:
-                del self._running[manager.run_id]
+                del self._running[run_id]
             return await asyncio.to_thread(
                 generator.generate,
-                alt_file,
+                order.alt_file,
                 results,
-                last_id=manager.run_id,
-                started_at=started_at,
-                selection=[task.id for task in chosen.tasks] if selection else None,
+                last_id=run_id,
+                started_at=order.started_at,
+                selection=[task.id for task in chosen.tasks] if order.selection else None,
                 resolved=manager.resolved_tasks,
-                provenance=facts,
+                provenance=order.provenance,
                 redactor=redactor,
+                warnings=[f"JOURNAL_IO: {journal.failure}"] if journal and journal.failure else (),
             )
 
     async def _find_key(self) -> None:
@@ -224,14 +296,6 @@ class Runner:
     def bundle_path(self, last_file: LastFile) -> Path:
         """The directory of a run's bundle."""
         return Path(self.config.output_dir) / last_file.id
-
-
-def _checked(alt_file: AltFile) -> AltFile:
-    """The file, when it has no error: only a sound graph can be cut."""
-    diagnostics = validate_alt_file(alt_file)
-    if any(diagnostic.severity == "error" for diagnostic in diagnostics):
-        raise AltValidationError(diagnostics)
-    return alt_file
 
 
 def _files_of_handlers() -> TemporaryDirectory[str]:

@@ -161,8 +161,8 @@ FAULTS = [
     ),
     Fault(
         "a cancelled run goes on with what waits",
-        "            if state != ENDED:\n",
-        "            if state not in (ENDED, WAITING):\n",
+        "            if state not in (ENDED, spared):\n",
+        "            if state not in (ENDED, spared, WAITING):\n",
     ),
     Fault(
         "a complete answer is thrown away when the run is cancelled",

@@ -109,12 +109,31 @@ def all_commands() -> list[click.Command]:
     from altlas_runner.cli.open import open_report
     from altlas_runner.cli.plan import plan
     from altlas_runner.cli.report import report
+    from altlas_runner.cli.resume import resume
     from altlas_runner.cli.run import run
+    from altlas_runner.cli.runs import runs
     from altlas_runner.cli.schema import schema
     from altlas_runner.cli.show import show
     from altlas_runner.cli.validate import validate
 
-    return [run, validate, explain, plan, graph, convert, merge, show, report, diff, export, open_report, schema, init]
+    return [
+        run,
+        resume,
+        runs,
+        validate,
+        explain,
+        plan,
+        graph,
+        convert,
+        merge,
+        show,
+        report,
+        diff,
+        export,
+        open_report,
+        schema,
+        init,
+    ]
 
 
 def _main() -> None:

@@ -146,10 +146,22 @@ class Ledger:
         events, self._events = self._events, []
         return events
 
+    def restore(self, results: Mapping[int, TaskResult], attempts: Mapping[int, list[Attempt]]) -> None:
+        """Take over what was written down before the run was resumed: results, and attempts of other tasks."""
+        for task, result in results.items():
+            self._results[task] = result
+        self.unfinished -= len(results)
+        for task, earlier in attempts.items():
+            self.attempts[task] = list(earlier)
+            for attempt in earlier:
+                if attempt.usage is not None:
+                    self._add_usage(task, attempt.usage)
+
     def note_run_start(self, now: float) -> None:
         """The run began."""
         if self.observed:
-            self._events.append(RunStarted(self.wall(now), self._run_id, len(self._ids)))
+            count = len(self._ids)
+            self._events.append(RunStarted(self.wall(now), self._run_id, count, count - self.unfinished))
 
     def note_run_end(self, reason: str | None, now: float) -> None:
         """No task is left; the code of what ended the run early, or None."""
@@ -183,6 +195,7 @@ class Ledger:
         kept = outcome.kept
         if (
             task in self.last_start  # it failed before, or was held
+            or task in self.attempts  # before the run was resumed
             or kept is not None
             or outcome.model is not None
             or outcome.metadata is not None
@@ -246,18 +259,22 @@ class Ledger:
         if attempts is None:
             attempts = self.attempts[task] = []
         start = self.wall(self.last_start.get(task, self.first_start[task]))
-        waited = round((start - attempts[-1].ended_at).total_seconds() * 1000) if attempts else 0
+        waited = max(0, round((start - attempts[-1].ended_at).total_seconds() * 1000)) if attempts else 0
         attempt = Attempt(len(attempts) + 1, start, self.wall(now), status, code, text, waited)
         attempts.append(attempt)
         if outcome is not None:
             attempt.model, attempt.service, attempt.usage = outcome.model, outcome.service, outcome.usage
             if outcome.usage is not None:
-                before = self._usage.get(task)
-                self._usage[task] = outcome.usage if before is None else before.plus(outcome.usage)
+                self._add_usage(task, outcome.usage)
         if self.observed and status is not TaskStatus.COMPLETED:
             ended = attempts[-1].ended_at
             self._events.append(AttemptFailed(ended, self._ids[task], len(attempts), code or "", text or ""))
         return attempts
+
+    def take_back_start(self, task: int) -> None:
+        """The start that was noted last was none."""
+        if self.last_start.pop(task, None) is None:
+            self.first_start[task] = NEVER
 
     def finish(
         self,
@@ -292,3 +309,7 @@ class Ledger:
         self.unfinished -= 1
         if self.observed:
             self._events.append(TaskFinished(self.wall(now), result.task_id, result))
+
+    def _add_usage(self, task: int, usage: Usage) -> None:
+        before = self._usage.get(task)
+        self._usage[task] = usage if before is None else before.plus(usage)
