@@ -148,7 +148,7 @@ _OF_TIMES = {"id", "execution_started", "execution_completed", "total_execution_
 
 
 def outcome_of(bundle: Path) -> dict[str, Any]:
-    """What a LAST file says, without times, attempts, and which call made an output; every artifact of it is there."""
+    """What a LAST file says, without times, attempts, its command and which call made an output; artifacts are whole."""
     last_file = LastFile.from_path(bundle)
     document = json.loads((bundle / "result.last").read_bytes())
     document = {name: value for name, value in document.items() if name not in _OF_TIMES}
@@ -157,6 +157,7 @@ def outcome_of(bundle: Path) -> dict[str, Any]:
         {name: value for name, value in result.items() if name not in _OF_ATTEMPTS}
         for result in document["task_results"]
     ]
+    del document["metadata"]["runner"]["provenance"]["command"]
     text = json.dumps(document).replace(last_file.id, "<id>")
     outcome: dict[str, Any] = json.loads(text)
     for artifact in last_file.get_all_artifacts():
