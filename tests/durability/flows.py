@@ -148,7 +148,7 @@ _OF_TIMES = {"id", "execution_started", "execution_completed", "total_execution_
 
 
 def outcome_of(bundle: Path) -> dict[str, Any]:
-    """What a LAST file says, without times, attempts, its command and which call made an output; artifacts are whole."""
+    """What a LAST file says, without times, attempts, its command and who made an output; artifacts are whole."""
     last_file = LastFile.from_path(bundle)
     document = json.loads((bundle / "result.last").read_bytes())
     document = {name: value for name, value in document.items() if name not in _OF_TIMES}
