@@ -186,3 +186,16 @@ def test_the_event_loop_goes_on_while_a_program_tells_the_key(tmp_path: Path, ke
         return await running
 
     assert asyncio.run(main()).task_results[0].error_code == "AI_CONNECT"
+
+
+def test_a_runner_that_is_entered_looks_for_no_key_until_a_service_is_asked(tmp_path: Path) -> None:
+    config = RunnerConfig(ai_api_key_file=tmp_path / "absent", output_dir=tmp_path / "out", generate_graphs=False)
+
+    async def main() -> LastFile:
+        async with Runner(config, handlers={"here": lambda context: "done"}) as runner:
+            last_file = await runner.execute(alt_file_of({"id": "a", "parameters": {"task_type": "here"}}))
+            with pytest.raises(ConfigurationError, match="key file"):
+                await runner.execute(alt_file_of({"id": "a"}))
+            return last_file
+
+    assert asyncio.run(main()).task_results[0].output == "done"

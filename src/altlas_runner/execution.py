@@ -17,13 +17,17 @@ from altlas_runner.results import Attempt, KeptArtifacts, Usage
 from altlas_runner.retrying import RetryPolicy
 
 __all__ = [
+    "DEADLINE_PASSED",
+    "NO_PREFERENCES",
     "ArtifactStore",
     "Executor",
     "Outcome",
+    "Preferences",
     "Retry",
     "RetryingExecutor",
     "RunInfo",
     "TaskAttempt",
+    "deadline_text",
     "no_listener",
 ]
 
@@ -37,6 +41,26 @@ DEADLINE_PASSED = "AI_DEADLINE"
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a run asks an AI service for where its tasks do not say; None leaves it to the configuration.
+
+    Attributes:
+        model: the model.
+        temperature: of sampling, 0 to 2.
+        max_tokens: longest answer in tokens, 1 or more.
+        stream: whether answers are asked for piece by piece.
+    """
+
+    model: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stream: bool | None = None
+
+
+NO_PREFERENCES = Preferences()
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What an attempt may know of the run it belongs to.
 
@@ -46,6 +70,7 @@ class RunInfo:
         persona: the ALT file's persona, or None.
         metadata: the ALT file's metadata, empty when there is none.
         editions: how often a task was asked for something new when the run was resumed, by task id; 0 for the others.
+        preferences: what it asks for where its tasks do not say.
     """
 
     run_id: str
@@ -53,6 +78,7 @@ class RunInfo:
     persona: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     editions: Mapping[str, int] = field(default_factory=dict)
+    preferences: Preferences = NO_PREFERENCES
 
     def idempotency_key(self, task_id: str) -> str:
         """The key `<run id>:<task id>` of contract §6, percent-encoded where not printable ASCII.
@@ -226,3 +252,9 @@ class RetryingExecutor(Executor, Protocol):
     def retry_policy(self) -> RetryPolicy:
         """The policy for tasks that do not say how often to retry."""
         ...
+
+
+def deadline_text(attempt: TaskAttempt) -> str:
+    """That the deadline of a task passed."""
+    of = "" if attempt.task.timeout_seconds is None else f" of {attempt.task.timeout_seconds} s"
+    return f"the task's deadline{of} passed"

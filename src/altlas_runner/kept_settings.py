@@ -8,6 +8,7 @@ from typing import Any
 
 from altlas_runner.config import RunnerConfig
 from altlas_runner.errors import ConfigurationError
+from altlas_runner.execution import NO_PREFERENCES, Preferences
 
 __all__ = ["config_of_resume", "settings_to_keep"]
 
@@ -47,10 +48,17 @@ _POWERFUL = {
 _SERVICE = "ai_service_url"
 
 
-def settings_to_keep(config: RunnerConfig) -> dict[str, Any]:
+def settings_to_keep(config: RunnerConfig, preferences: Preferences = NO_PREFERENCES) -> dict[str, Any]:
     """Those settings of a run that were not left as they are by default, as JSON values; no secrets."""
     wanted = {*_HARMLESS, *_POWERFUL, _SERVICE} & config.model_fields_set
-    return config.model_dump(mode="json", include=wanted)
+    preferred = {
+        "ai_default_model": preferences.model,
+        "ai_temperature": preferences.temperature,
+        "ai_max_tokens": preferences.max_tokens,
+        "ai_use_streaming": preferences.stream,
+    }
+    kept = config.model_dump(mode="json", include=wanted)
+    return kept | {name: value for name, value in preferred.items() if value is not None}
 
 
 def config_of_resume(kept: Mapping[str, Any], config_file: Path | str | None, given: Mapping[str, Any]) -> RunnerConfig:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from binascii import a2b_qp
 from operator import is_
 from typing import TYPE_CHECKING, Any, AnyStr, Generic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["REDACTED", "PieceByPiece", "Redactor", "is_key_like", "redact_key_like", "secrets_in"]
+__all__ = ["REDACTED", "PieceByPiece", "Redactor", "is_key_like", "is_long", "redact_key_like", "secrets_in"]
 
 REDACTED = "[redacted]"
 
@@ -37,6 +38,17 @@ _MIN_BASE64_DIGITS = 5
 _BASE64_DIGIT = "[-+/_0-9A-Za-z]?"
 _WORD = re.compile(r"[!-~]*")
 _NOTHING = re.compile(r"(?!)")
+_PIECE = 64 * 1024
+_TEXTS_TOGETHER = 4096
+_LONG = 256 * 1024
+_CHARACTERS_PER_ITEM = 8
+"""Looking at a number or an empty text takes as long as looking at so many characters."""
+_DEEPEST = 200
+_CONTAINERS = (dict, list, tuple)
+_ONLY_TEXTS = {str}
+_NO_TEXTS = {int, float, bool, type(None)}
+_AS_QUOTED_PRINTABLE = bytes.maketrans(b"%=\r\n+", b"=\0\0\0 ")
+_MEANS_SOMETHING = re.compile(r"%[^%]{0,2}|[=\r\n+ \0]", re.DOTALL)
 _SCHEMES = frozenset({"basic", "bearer", "token"})
 
 
@@ -102,11 +114,13 @@ class Redactor:
         self._known = known = sorted(given | in_json, key=len, reverse=True)
         forms = [form for secret in known for form in (_url_form(secret), *_base64_forms(secret))]
         self._pattern = re.compile("|".join(forms)) if forms else None
-        # Most texts hold nothing. A search for these is many times cheaper than the pattern.
-        self._marks = [mark for secret in known for mark in (secret, *_base64_marks(secret))]
-        self._shortest = min(map(len, self._marks), default=0)
-        self._in_bytes = re.compile("|".join(forms).encode("utf-8", "surrogatepass")) if forms else None
+        self._in_bytes = re.compile(_in_utf8("|".join(forms))) if forms else None
         self._longest = max(map(_longest_form, known), default=1)
+        marks = [mark for secret in known for mark in (secret, *_base64_marks(secret))]
+        self._shortest = min(map(len, marks), default=0)
+        self._marks = list(dict.fromkeys(map(_in_utf8, marks)))
+        self._decoded_marks = list(dict.fromkeys(_in_utf8(_decoded_mark(secret)) for secret in known))
+        self._has_blanks = any(" " in secret for secret in known)
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
@@ -120,33 +134,32 @@ class Redactor:
         """The text without the secrets; the same object when it holds none."""
         if self._pattern is None or len(text) < self._shortest:
             return text
-        if not ("%" in text or "+" in text or self._is_marked(text)):
-            return text
-        return self._pattern.sub(REDACTED, text)
+        clean: list[str] = []
+        place = 0
+        for start in range(0, len(text), _PIECE):
+            end = start + _PIECE
+            within = end + self._longest  # a secret that begins in this piece is whole
+            if not self._may_stand_in(_in_utf8(text[start:within])):
+                continue
+            for match in self._pattern.finditer(text, max(start, place), within):
+                if match.start() >= end:
+                    break
+                clean += [text[place : match.start()], REDACTED]
+                place = match.end()
+        return "".join([*clean, text[place:]]) if clean else text
 
     def value(self, value: Any) -> Any:
         """A JSON value without the secrets, in keys and values; the same object when it holds none."""
-        if self._pattern is None:
+        if self._pattern is None or not self._may_stand_among(_texts_in(value)):
             return value
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            clean = {self.text(k) if isinstance(k, str) else k: self.value(v) for k, v in value.items()}
-            same = all(
-                k is other and v is seen for (k, v), (other, seen) in zip(clean.items(), value.items(), strict=False)
-            )
-            return value if same and len(clean) == len(value) else clean
-        if isinstance(value, list):
-            items = [self.value(item) for item in value]
-            return value if all(map(is_, items, value)) else items
-        return value
+        return self._cleaned(value, ())
 
     def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Content in UTF-8 without the secrets, piece by piece; also one that two pieces share is found."""
         if self._in_bytes is None:
             yield from chunks
             return
-        text = PieceByPiece(self._in_bytes, self._longest, REDACTED.encode())
+        text = PieceByPiece(self._in_bytes, self._may_stand_in, self._longest, REDACTED.encode())
         for chunk in chunks:
             yield text.add(chunk)
         yield text.finish()
@@ -157,18 +170,60 @@ class Redactor:
         Its end is held back only when there are secrets of several words, as far as one of them may reach.
         """
         several = [secret for secret in self._known if not _WORD.fullmatch(self._without_scheme(secret))]
-        return PieceByPiece(self._pattern or _NOTHING, max(map(_longest_form, several), default=1), REDACTED)
+        longest = max(map(_longest_form, several), default=1)
+        return PieceByPiece(self._pattern or _NOTHING, self._may_stand_in_text, longest, REDACTED)
 
     def _without_scheme(self, secret: str) -> str:
         """The credential behind an authentication scheme, when it is known by itself: the scheme may show."""
         scheme, _, credential = secret.partition(" ")
         return credential if scheme.lower() in _SCHEMES and credential in self._known else secret
 
-    def _is_marked(self, text: str) -> bool:
-        for mark in self._marks:  # noqa: SIM110 - a generator costs more than the searches
-            if mark in text:
+    def _may_stand_in_text(self, text: str) -> bool:
+        return self._may_stand_in(_in_utf8(text))
+
+    def _cleaned(self, value: Any, around: tuple[int, ...]) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if not isinstance(value, _CONTAINERS):
+            return value
+        if id(value) in around or len(around) >= _DEEPEST:  # nobody can look into it to its end
+            return REDACTED
+        inside = (*around, id(value))
+        if isinstance(value, dict):
+            clean = {self.text(k) if isinstance(k, str) else k: self._cleaned(v, inside) for k, v in value.items()}
+            same = all(
+                k is other and v is seen for (k, v), (other, seen) in zip(clean.items(), value.items(), strict=False)
+            )
+            return value if same and len(clean) == len(value) else clean
+        items = [self._cleaned(item, inside) for item in value]
+        return value if all(map(is_, items, value)) else items
+
+    def _may_stand_among(self, lots: Iterable[list[str]]) -> bool:
+        """Whether a secret may stand in one of the texts. Looking at many in one go is what makes it quick."""
+        together: list[str] = []
+        for texts in lots:
+            together += texts
+            if len(together) >= _TEXTS_TOGETHER:
+                if self._may_stand_in_pieces("\n".join(together)):
+                    return True
+                together = []
+        return self._may_stand_in_pieces("\n".join(together))
+
+    def _may_stand_in_pieces(self, text: str) -> bool:
+        if len(text) <= _PIECE:
+            return self._may_stand_in(_in_utf8(text))
+        pieces = (text[start : start + _PIECE + self._longest] for start in range(0, len(text), _PIECE))
+        return any(self._may_stand_in(_in_utf8(piece)) for piece in pieces)
+
+    def _may_stand_in(self, content: bytes) -> bool:
+        """Whether the pattern may find anything. Most texts hold nothing, and this is many times quicker than it."""
+        for mark in self._marks:
+            if mark in content:
                 return True
-        return False
+        if b"%" not in content and not (self._has_blanks and b"+" in content):
+            return False
+        decoded = _without_url_encoding(content)
+        return any(mark in decoded for mark in self._decoded_marks)
 
 
 class PieceByPiece(Generic[AnyStr]):
@@ -176,12 +231,16 @@ class PieceByPiece(Generic[AnyStr]):
 
     Args:
         pattern: finds a secret.
+        may_find: whether the pattern may find one in a text; quicker than the pattern.
         longest: of what the pattern finds in more than one piece, 1 or more.
         mark: what stands in the place of a secret.
     """
 
-    def __init__(self, pattern: re.Pattern[AnyStr], longest: int, mark: AnyStr) -> None:
+    def __init__(
+        self, pattern: re.Pattern[AnyStr], may_find: Callable[[AnyStr], bool], longest: int, mark: AnyStr
+    ) -> None:
         self._pattern: re.Pattern[AnyStr] = pattern
+        self._may_find: Callable[[AnyStr], bool] = may_find
         self._longest = longest
         self._mark: AnyStr = mark
         self._held: AnyStr = mark[:0]
@@ -192,7 +251,7 @@ class PieceByPiece(Generic[AnyStr]):
         certain = len(held) - self._longest + 1  # a secret that begins before this place is whole
         clean: list[AnyStr] = []
         place = 0
-        for match in self._pattern.finditer(held):
+        for match in self._pattern.finditer(held) if self._may_find(held) else ():
             if match.start() >= certain:
                 break
             clean += [held[place : match.start()], self._mark]
@@ -207,6 +266,64 @@ class PieceByPiece(Generic[AnyStr]):
         """What is left, without secrets."""
         held, self._held = self._held, self._mark[:0]
         return self._pattern.sub(self._mark, held)
+
+
+def is_long(value: Any) -> bool:
+    """Whether a JSON value is so long that looking through it would keep an event loop waiting."""
+    room = _LONG
+    open_values = [value]
+    while open_values and room > 0:
+        item = open_values.pop()
+        if isinstance(item, str):
+            room -= len(item)
+        elif isinstance(item, _CONTAINERS):
+            room -= _CHARACTERS_PER_ITEM * len(item)
+            if room > 0:
+                open_values += item.values() if isinstance(item, dict) else item
+    return room <= 0
+
+
+def _texts_in(value: Any) -> Iterator[list[str]]:
+    """All texts in a JSON value, keys among them, those of a list or an object together."""
+    seen: set[int] = set()  # a value of a handler may contain itself
+    open_values = [value]
+    while open_values:
+        item = open_values.pop()
+        if isinstance(item, str):
+            yield [item]
+        elif isinstance(item, _CONTAINERS) and id(item) not in seen:
+            seen.add(id(item))
+            members = [*item, *item.values()] if isinstance(item, dict) else item
+            kinds = set(map(type, members))
+            if kinds == _ONLY_TEXTS:
+                yield list(members)
+            elif not kinds <= _NO_TEXTS:
+                yield [member for member in members if isinstance(member, str)]
+                open_values += [member for member in members if isinstance(member, _CONTAINERS)]
+
+
+def _in_utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _without_url_encoding(content: bytes) -> bytes:
+    """The content with every %XX as the byte that it stands for, and + as a blank: `_decoded_mark` tells what is lost.
+
+    Nothing in the standard library decodes that as quickly as this, which is made for =XX.
+    """
+    for _ in range(2):
+        content = content.replace(b"%%", b"%25%")  # else the first one would take the second
+    return a2b_qp(content.translate(_AS_QUOTED_PRINTABLE))
+
+
+def _decoded_mark(secret: str) -> str:
+    """A text that stands in `_without_url_encoding` of every text that holds the secret in URL-encoding.
+
+    The longest part without what means something there, or is taken for the end of a %XX that begins before.
+    """
+    parts = _MEANS_SOMETHING.split(secret)
+    parts[0] = re.sub("^[0-9A-Fa-f]{1,2}", "", parts[0])
+    return max(parts, key=len)
 
 
 def _longest_form(secret: str) -> int:

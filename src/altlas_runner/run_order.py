@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.errors import AltValidationError, BundleError, ConfigurationError
+from altlas_runner.execution import NO_PREFERENCES, Preferences
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.last_file.gather import Cleaning
 from altlas_runner.provenance import facts_about
@@ -41,6 +43,7 @@ class RunOrder:
         directory: of the bundle; its name is the run's id.
         started_at: when the run began.
         settings: how the run is configured, as far as a resume should know.
+        preferences: what the AI service is asked for where a task does not say.
         found: the run that goes on; None for a new one.
         plan: what of it runs; None for a new one.
     """
@@ -54,6 +57,7 @@ class RunOrder:
     directory: Path
     started_at: datetime
     settings: Mapping[str, Any] = field(default_factory=dict)
+    preferences: Preferences = NO_PREFERENCES
     found: FoundRun | None = None
     plan: ResumePlan | None = None
 
@@ -66,8 +70,10 @@ class RunOrder:
         selection: Selection | None,
         provenance: Mapping[str, str],
         settings: Mapping[str, Any],
+        run_id: str | None,
+        preferences: Preferences,
     ) -> RunOrder:
-        """A run of a file from its beginning.
+        """A run of a file from its beginning, with this id or a new one.
 
         Raises:
             AltParseError: the file cannot be read, or has errors and is to be cut.
@@ -81,9 +87,10 @@ class RunOrder:
             inputs,
             {**facts_about(alt), **provenance},
             _redactor(alt_file, inputs),
-            output_dir / new_run_id(),
+            output_dir / (run_id or new_run_id()),
             datetime.now(UTC),
             settings,
+            preferences,
         )
 
     @classmethod
@@ -127,8 +134,8 @@ class RunOrder:
             found.directory,
             found.first.started_at,
             settings or latest.settings,
-            found,
-            plan,
+            found=found,
+            plan=plan,
         )
 
     @property
@@ -155,6 +162,23 @@ class RunOrder:
             return {}
         before = self.found.record.editions
         return before | {task_id: before.get(task_id, 0) + 1 for task_id in self.plan.anew}
+
+    async def made_ready(
+        self, generator: LastFileGenerator, redactor: Redactor, *, journal: bool
+    ) -> JournalWriter | None:
+        """The same in a thread, for a disk takes its time; when this is cancelled, nothing new is left behind."""
+        making = asyncio.create_task(asyncio.to_thread(self.make_ready, generator, redactor, journal=journal))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            await asyncio.wait([making])
+            if making.exception() is None:
+                made = making.result()
+                if made is None:
+                    generator.remove_directory(self.run_id)
+                else:
+                    await asyncio.to_thread(made.close)
+            raise
 
     def make_ready(self, generator: LastFileGenerator, redactor: Redactor, *, journal: bool) -> JournalWriter | None:
         """Make the directory of the bundle and the journal, if there is to be one, or go on with it. It may block.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from functools import wraps
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -19,13 +20,14 @@ from altlas_runner.alt_file.selection import Selection
 from altlas_runner.config import RunnerConfig
 from altlas_runner.errors import AltlasRunnerError
 from altlas_runner.event_loop import run_to_end
-from altlas_runner.execution import Executor
+from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
 from altlas_runner.kept_settings import settings_to_keep
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor
 from altlas_runner.run_journal import find_run
 from altlas_runner.run_order import RunOrder
-from altlas_runner.task_manager import Event, TaskManager
+from altlas_runner.shared_slots import SharedSlots
+from altlas_runner.task_manager import TaskManager
 from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.handlers import (
     Handler,
@@ -38,7 +40,7 @@ from altlas_runner.task_manager.handlers import (
     task_type_of,
 )
 from altlas_runner.task_manager.journal.resuming import ResumeChoice, ResumePlan
-from altlas_runner.task_manager.observing import Observer, observers_of
+from altlas_runner.task_manager.observing import Observer
 
 __all__ = ["Runner", "run"]
 
@@ -51,7 +53,8 @@ class Runner:
     """Executes ALT files with one configuration.
 
     As an async context manager it keeps one AI service client (its connections, its loaded model) over all runs inside
-    the block; without, every run opens and closes its own.
+    the block, from the first that asks a service, and makes their bundles one after the other; without, every run opens
+    and closes its own client.
 
     Args:
         config: the configuration; None reads environment and defaults.
@@ -59,6 +62,8 @@ class Runner:
         handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
             named. They go before those that the configuration names.
         use_installed_handlers: whether installed packages may offer handlers for task types that have none.
+        shared_slots: limits the attempts of all runs of this runner together; the runs are served in turn. None limits
+            each run by itself (`max_concurrent_tasks`).
 
     Raises:
         ConfigurationError: a handler cannot be found or cannot be used.
@@ -75,6 +80,7 @@ class Runner:
         executor: Executor | None = None,
         handlers: HandlerSource | None = None,
         use_installed_handlers: bool = False,
+        shared_slots: SharedSlots | None = None,
     ) -> None:
         self.config = config or RunnerConfig()
         self._executor = executor
@@ -85,19 +91,25 @@ class Runner:
             **collect_handlers(handlers),
         }
         self._use_installed_handlers = use_installed_handlers
+        self._shared_slots = shared_slots
+        self._keeps_client = False
         self._kept_client: AiServiceClient | None = None
+        self._bundle_maker: ThreadPoolExecutor | None = None
         self._running: dict[str, TaskManager] = {}
 
     async def __aenter__(self) -> Self:
-        if self._executor is None:
-            await self._find_key()
-            self._kept_client = await self._client().__aenter__()
+        self._keeps_client = True
+        # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
+        self._bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        client, self._kept_client = self._kept_client, None
+        if self._bundle_maker is not None:
+            self._bundle_maker.shutdown(wait=False)
+        self._bundle_maker = None
+        client, self._kept_client, self._keeps_client = self._kept_client, None, False
         if client is not None:
             await client.__aexit__(kind, error, traceback)
 
@@ -110,6 +122,8 @@ class Runner:
         inputs: Mapping[str, Any] | None = None,
         selection: Selection | None = None,
         provenance: Mapping[str, str] | None = None,
+        run_id: str | None = None,
+        preferences: Preferences = NO_PREFERENCES,
     ) -> LastFile:
         """Run every task of an ALT file and write the bundle.
 
@@ -122,6 +136,8 @@ class Runner:
             selection: which tasks to run; None is all. The others are absent from the LAST file.
             provenance: facts by name about where the run comes from, kept in the LAST file beside path and SHA-256 of
                 the ALT file and the kind of host.
+            run_id: the id of the run, from `new_run_id`; None makes a new one.
+            preferences: what to ask the AI service for where a task does not say; they win over the configuration.
 
         Returns:
             The LAST file. Its bundle is in `bundle_path(last_file)`. Failed tasks are in it; they do not raise.
@@ -138,7 +154,9 @@ class Runner:
             inputs or {},
             selection,
             provenance or {},
-            settings_to_keep(self.config),
+            settings_to_keep(self.config, preferences),
+            run_id,
+            preferences,
         )
         return await self._carry_out(order, on_event, seed)
 
@@ -205,7 +223,7 @@ class Runner:
         chosen, run_id = order.chosen, order.run_id
         handlers = self._handlers_for(chosen)
         all_handled = len(handled_tasks(chosen.tasks, handlers)) == len(chosen.tasks)
-        asks_service = self._executor is None and self._kept_client is None and not all_handled
+        asks_service = self._executor is None and not all_handled
         if asks_service:
             await self._find_key()
         redactor = order.redactor | Redactor(self.config.known_secrets())
@@ -214,15 +232,11 @@ class Runner:
             .with_graphs(self.config.generate_graphs)
             .with_compression(self.config.compress_artifacts)
         )
-        if redactor:
-            on_event = [_without_secrets(observer, redactor) for observer in observers_of(on_event)]
         async with AsyncExitStack() as stack:
             stack.enter_context(log_records.redacted(redactor))
-            executor, client = self._executor, self._kept_client
+            executor = self._executor
             if asks_service:
-                client = await stack.enter_async_context(self._client())
-            if executor is None and client is not None:
-                executor = client
+                executor = client = await self._opened_client(stack)
                 if self.config.cache is not None:
                     executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
             manager = TaskManager(
@@ -233,6 +247,7 @@ class Runner:
                 artifacts_dir=Path(stack.enter_context(_files_of_handlers())) if handlers else None,
                 artifact_store=generator.artifact_store(run_id, redactor=redactor, kept=order.artifacts),
                 on_event=on_event,
+                discretion=Discretion(redactor) if redactor else None,
                 run_id=run_id,
                 seed=seed,
                 inputs=order.inputs,
@@ -242,10 +257,12 @@ class Runner:
                 fail_fast=self.config.fail_fast,
                 max_cost=self.config.max_cost,
                 max_tokens_total=self.config.max_tokens_total,
+                preferences=order.preferences,
+                shared_slots=self._shared_slots,
                 editions=order.editions,
                 restored=order.restored,
             )
-            journal = await asyncio.to_thread(order.make_ready, generator, redactor, journal=self.config.journal)
+            journal = await order.made_ready(generator, redactor, journal=self.config.journal)
             if journal is not None:
                 stack.push_async_callback(asyncio.to_thread, journal.close)
             self._running[run_id] = manager
@@ -257,7 +274,7 @@ class Runner:
                 raise
             finally:
                 del self._running[run_id]
-            return await asyncio.to_thread(
+            make_bundle = partial(
                 generator.generate,
                 order.alt_file,
                 results,
@@ -269,10 +286,19 @@ class Runner:
                 redactor=redactor,
                 warnings=[f"JOURNAL_IO: {journal.failure}"] if journal and journal.failure else (),
             )
+            return await asyncio.get_running_loop().run_in_executor(self._bundle_maker, make_bundle)
 
     async def _find_key(self) -> None:
         """Look for the key of the service in a thread: a program that tells it may take its time."""
         await asyncio.to_thread(self.config.ai_service)
+
+    async def _opened_client(self, stack: AsyncExitStack) -> AiServiceClient:
+        """The client that is kept over all runs, or one that closes with this run."""
+        if not self._keeps_client:
+            return await stack.enter_async_context(self._client())
+        if self._kept_client is None:
+            self._kept_client = self._client()
+        return await self._kept_client.__aenter__()  # checks, and is harmless when done before
 
     def _client(self) -> AiServiceClient:
         prices = self.config.prices
@@ -280,10 +306,11 @@ class Runner:
             self.config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices)
         )
 
-    def cancel(self, reason: str = "the run was cancelled") -> None:
-        """Cancel every run of this runner; each still returns its LAST file, and its bundle is written."""
+    def cancel(self, reason: str = "the run was cancelled", *, run_id: str | None = None) -> None:
+        """Cancel every run of this runner, or that with this id; each still returns its LAST file with its bundle."""
         for manager in list(self._running.values()):
-            manager.cancel(reason)
+            if run_id in (None, manager.run_id):
+                manager.cancel(reason)
 
     def _handlers_for(self, alt_file: AltFile) -> dict[str, Handler]:
         """The handlers of the types that the file has, installed ones among them where they may be."""
@@ -301,18 +328,6 @@ class Runner:
 def _files_of_handlers() -> TemporaryDirectory[str]:
     """Where handlers put their files until the bundle has them."""
     return TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True)
-
-
-def _without_secrets(observer: Observer, redactor: Redactor) -> Observer:
-    """The observer, told no secrets; it keeps its name."""
-    discretion = Discretion(redactor)
-
-    @wraps(observer)
-    def told(event: Event) -> None:
-        for seen in discretion.told(event):
-            observer(seen)
-
-    return told
 
 
 def run(

@@ -1,5 +1,6 @@
 """The pure parts of classification: Retry-After in its three forms, what a service says about its error."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -119,6 +120,17 @@ def test_json_of_too_many_small_parts_is_too_large() -> None:
     with pytest.raises(BodyTooLargeError, match="250,000 objects and arrays"):
         parse_json(b"[" + b"[]," * 250_000 + b"1]")
     assert len(parse_json(b"[" + b"[]," * 249_999 + b"1]")) == 250_000
+    with pytest.raises(BodyTooLargeError, match="4,000,000 values"):
+        parse_json(b"[" + b"1," * 4_000_001 + b"1]")
+    names = b"{" + b",".join(b'"%d" : 1' % number for number in range(500_000)) + b"}"
+    assert len(parse_json(names)) == 500_000
+    with pytest.raises(BodyTooLargeError, match="500,000 names"):
+        parse_json(b"[" + names + b',{"one":1}]')
+
+
+def test_a_long_text_with_many_commas_and_colons_is_no_large_json() -> None:
+    text = 'at 12:30, "yes": he said, ' * 150_000
+    assert parse_json(json.dumps(text).encode()) == text
 
 
 @pytest.mark.parametrize("body", [b"1e309", b"[-1e400]", b'{"a": {"b": 1E+999}}', b"1" * 400 + b".0"])

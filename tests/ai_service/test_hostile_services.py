@@ -1,7 +1,6 @@
 """Services that break HTTP itself, or never stop: a typed error, in bounded memory, beside other tasks."""
 
 import asyncio
-import contextlib
 import gzip
 import time
 from collections.abc import Callable
@@ -176,8 +175,8 @@ def test_a_refusal_before_the_request_was_taken_is_heard() -> None:
         lambda: service_message(b"<title" * 10_000, "text/html"),
         lambda: service_message(b"<title>" + b" " * 60_000, "text/html"),
         lambda: parse_json(b'"' + (b"1" * 299 + b" ") * 7_000 + b'"'),
-        lambda: ResponseSchema({}).checked(_said("```\n" + " " * 200_000), in_text=True).send(None),
-        lambda: ResponseSchema({}).checked(_said("```" * 100_000 + "\n"), in_text=True).send(None),
+        lambda: asyncio.run(ResponseSchema({}).checked(_said("```\n" + " " * 200_000), in_text=True)),
+        lambda: asyncio.run(ResponseSchema({}).checked(_said("```" * 100_000 + "\n"), in_text=True)),
     ],
     ids=["titles", "tags", "title", "digits", "fence", "fences"],
 )
@@ -185,8 +184,7 @@ def test_no_text_keeps_whoever_reads_it_busy(read: Callable[[], object]) -> None
     """Reading happens between the turns of other tasks, so it takes time in proportion to the length."""
     ResponseSchema({})  # loads its library
     start = time.process_time()
-    with contextlib.suppress(StopIteration):
-        read()
+    read()
     assert time.process_time() - start < 0.2
 
 

@@ -1,6 +1,7 @@
 """`parameters.response_schema`: the answer is parsed, checked, and asked for once more when it does not fit."""
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -158,3 +159,28 @@ def test_without_a_schema_nothing_is_said_about_the_last_answer() -> None:
             return [request.json["messages"][1]["content"] for request in server.requests]
 
     assert asyncio.run(main()) == ["Add up", "Add up"]
+
+
+@pytest.mark.parametrize(
+    ("items", "unique"),
+    [
+        ([1, 2, "1", True, None, [1], {"a": 1}], True),
+        ([0, False], True),
+        ([1, 1.0], False),
+        ([{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}], False),
+        ([[], {}, [{}]], True),
+    ],
+)
+def test_equal_items_are_those_of_json_schema(items: list[Any], unique: bool) -> None:
+    schema = {"type": "array", "uniqueItems": True}
+    result, _ = execute(*[says(json.dumps(items))] * 2, schema=schema)
+    assert (result.status is TaskStatus.COMPLETED) == unique
+
+
+def test_many_items_of_several_kinds_are_not_compared_each_with_each() -> None:
+    """The library would need hours for the answer of a hostile service, and no deadline could stop its thread."""
+    items = [*range(60_000), *({"n": number} for number in range(60_000))]
+    start = time.process_time()
+    result, _ = execute(says(json.dumps(items)), schema={"uniqueItems": True})
+    assert result.status is TaskStatus.COMPLETED
+    assert time.process_time() - start < 15

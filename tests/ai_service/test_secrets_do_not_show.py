@@ -144,3 +144,22 @@ def test_an_error_text_has_at_most_500_characters() -> None:
 def test_an_error_of_several_mib_is_read_only_at_its_beginning() -> None:
     result, _ = execute(answer(400, json.dumps(["x" * 3_000_000])))
     assert (result.error_code, len(result.error or "")) == ("AI_HTTP_400", 500)
+
+
+def test_deltas_of_the_client_alone_show_no_secret_of_several_words() -> None:
+    secret = "planted correct horse battery"
+    pieces = ["it is ", "planted ", "correct horse", " battery", " and no", " more."]
+    events = "".join(f"event: delta\ndata: {json.dumps({'text': piece})}\n\n" for piece in pieces)
+    body = f"{events}event: result\ndata: {json.dumps({'text': 'done'})}\n\n"
+    told: list[str] = []
+
+    async def main() -> None:
+        async with FaultServer(answer(200, body, {"Content-Type": "text/event-stream"})) as server:
+            config = AiServiceConfig(base_url=server.url, use_streaming=True, extra_headers={"X-Auth": secret})
+            async with AiServiceClient(config) as client:
+                attempt = attempt_for()
+                attempt.emit = lambda kind, fields: told.append(fields["text"])
+                assert (await client.attempt(attempt)).ok
+
+    asyncio.run(main())
+    assert "".join(told) == f"it is {REDACTED} and no more."

@@ -65,13 +65,17 @@ class CachedAnswers:
             metadata = {"cache": {"hit": True, "key": key, "stored_at": entry["stored_at"]}}
             return Outcome.completed(entry["output"], metadata=metadata)
         outcome = await self._client.attempt(attempt)
-        if outcome.ok and self._redactor.value(outcome.output) is outcome.output:
+        if outcome.ok:
             try:
-                await asyncio.to_thread(_write, file, key, outcome.output)
+                await asyncio.to_thread(self._keep, file, key, outcome.output)
             except (OSError, ValueError, TypeError, RecursionError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
                 _log.warning('the answer of task "%s" is not kept in %s: %s', attempt.task.id, file, reason)
         return outcome
+
+    def _keep(self, file: Path, key: str, output: Any) -> None:
+        if self._redactor.value(output) is output:
+            _write(file, key, output)
 
 
 def _key(question: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -124,12 +123,17 @@ class AiServiceClient:
         model = self._alternatives[number][1]
         if model is not None:
             attempt = _asking(attempt, model)
-        if provider.config.use_streaming:
-            attempt = replace(attempt, emit=partial(self._emit_without_secrets, attempt.emit))
+        progress = None
+        if provider.config.for_run(attempt.run.preferences).use_streaming:
+            progress = _Progress(attempt.emit, self._redactor)
+            attempt = replace(attempt, emit=progress.emit)
         if _log.isEnabledFor(TRACE):
             text = self._redactor.text(repr(attempt.task.description))
             _log.log(TRACE, 'task "%s": attempt %d asks %s', attempt.task.id, attempt.number, text)
-        return self._told(await provider.answer(attempt), attempt)
+        outcome = await provider.answer(attempt)
+        if progress is not None and outcome.ok:
+            progress.finish()
+        return self._told(outcome, attempt)
 
     async def execute_task(self, task: Task, *, context: Mapping[str, Any] | None = None) -> TaskResult:
         """Do one task, with as many attempts as it may have, for use without a TaskManager.
@@ -174,20 +178,18 @@ class AiServiceClient:
         if self._loop is not None and self._loop is not loop:
             raise ConfigurationError("this client is open in another event loop; close it there first (async with)")
         tracing = Tracing(self._redactor) if config.tracing else None
-        provider = self._providers[id(config)] = Provider(config, self._policy.budgets[alternative], tracing)
+        provider = self._providers[id(config)] = Provider(
+            config, self._policy.budgets[alternative], tracing, self._redactor
+        )
         self._loop = loop
         return provider
 
     def _told(self, outcome: Outcome, attempt: TaskAttempt) -> Outcome:
-        """The one place through which everything that a service said leaves: without secrets, with price and place."""
-        changes: dict[str, Any] = {}
-        if outcome.ok:
-            output = self._redactor.value(outcome.output)
-            if output is not outcome.output:
-                changes["output"] = output
-        elif outcome.not_before is not None:
+        """The outcome with price and place; what it says of a failure without secrets, as its output is already."""
+        if outcome.not_before is not None:
             return outcome
-        else:
+        changes: dict[str, Any] = {}
+        if not outcome.ok:
             changes["error"] = shorten(self._redactor.text(plain_text(outcome.error or "")))
         if self._prices is not None and outcome.usage is not None:
             config = self._alternatives[attempt.alternative][0]
@@ -202,14 +204,29 @@ class AiServiceClient:
             _log.log(TRACE, 'task "%s": attempt %d answered %r', attempt.task.id, attempt.number, told.output)
         return told
 
-    def _emit_without_secrets(
-        self, emit: Callable[[str, Mapping[str, Any]], None], kind: str, fields: Mapping[str, Any]
-    ) -> None:
-        emit(kind, self._redactor.value(dict(fields)))
-
     def without_secrets(self, text: str) -> str:
         """A text without the secrets of the configuration."""
         return self._redactor.text(text)
+
+
+class _Progress:
+    """Passes on what an attempt tells of its progress, without secrets; also without one that two deltas share."""
+
+    def __init__(self, emit: Callable[[str, Mapping[str, Any]], None], redactor: Redactor) -> None:
+        self._emit = emit
+        self._redactor = redactor
+        self._text = redactor.piece_by_piece()
+
+    def emit(self, kind: str, fields: Mapping[str, Any]) -> None:
+        if kind != "delta":
+            self._emit(kind, self._redactor.value(dict(fields)))
+        elif clean := self._text.add(fields["text"]):
+            self._emit(kind, {"text": clean})
+
+    def finish(self) -> None:
+        """Tell what was held back."""
+        if rest := self._text.finish():
+            self._emit("delta", {"text": rest})
 
 
 class _Guarded:

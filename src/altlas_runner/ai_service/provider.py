@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from altlas_runner.ai_service.admission import Admission, InFlight
+from altlas_runner.ai_service.admission import Admission
 from altlas_runner.ai_service.config import AiServiceConfig
 from altlas_runner.ai_service.limits import RateLimits
 from altlas_runner.ai_service.overdue import Overdue
@@ -15,10 +16,12 @@ from altlas_runner.ai_service.protocols import service_for
 from altlas_runner.ai_service.tracing import Tracing
 from altlas_runner.ai_service.wire_format import ParameterError
 from altlas_runner.errors import ReferenceNotFoundError
-from altlas_runner.execution import DEADLINE_PASSED, Outcome, TaskAttempt
+from altlas_runner.execution import DEADLINE_PASSED, Outcome, TaskAttempt, deadline_text
+from altlas_runner.redaction import Redactor, is_long
 from altlas_runner.retrying import RetryBudget
+from altlas_runner.shared_slots import SharedSlots
 
-__all__ = ["Provider", "deadline_text"]
+__all__ = ["Provider"]
 
 CHARS_PER_TOKEN = 4
 """About so many characters of a request are one token."""
@@ -31,20 +34,25 @@ class Provider:
         config: where the service is, and its limits.
         budget: the retry budget of the service.
         tracing: makes a span of each attempt; None makes none.
+        redactor: takes secrets out of outputs.
 
     Raises:
         ConfigurationError: something that is configured cannot be used.
     """
 
-    def __init__(self, config: AiServiceConfig, budget: RetryBudget, tracing: Tracing | None) -> None:
+    def __init__(
+        self, config: AiServiceConfig, budget: RetryBudget, tracing: Tracing | None, redactor: Redactor
+    ) -> None:
         self.config = config
         self._budget = budget
         self._tracing = tracing
+        self._redactor = redactor
         self._timeout_seconds = config.timeout_seconds
         self._loop = asyncio.get_running_loop()
         self._service = service_for(config, tracing.headers if tracing else None)
         self._service.open()
-        self._in_flight = InFlight(min(self._service.room, config.max_in_flight or self._service.room))
+        room = min(self._service.room, config.max_in_flight or self._service.room)
+        self._in_flight = SharedSlots(room, "IN_FLIGHT")
         self._overdue = Overdue(self._loop)
         self._admission: Admission | None = None
         if config.requests_per_minute is not None or config.tokens_per_minute is not None:
@@ -101,6 +109,8 @@ class Provider:
         self._overdue.enter(task, deadline if by_deadline else until)  # type: ignore[arg-type]
         try:
             outcome = await self._traced_answer(attempt) if self._tracing else await self._service.answer(attempt)
+            if outcome.ok and self._redactor:
+                outcome = await self._without_secrets(outcome)
         except asyncio.CancelledError:
             if not self._overdue.leave(task):
                 raise
@@ -123,6 +133,12 @@ class Provider:
             outcomes.append(outcome)
         return outcome
 
+    async def _without_secrets(self, outcome: Outcome) -> Outcome:
+        """The outcome without secrets in its output; a long one is looked through in a thread."""
+        output, redacted = outcome.output, self._redactor.value
+        clean = await asyncio.to_thread(redacted, output) if is_long(output) else redacted(output)
+        return outcome if clean is output else replace(outcome, output=clean)
+
     def _estimate(self, attempt: TaskAttempt) -> int:
         """About how many tokens an attempt will take."""
         if self.config.tokens_per_minute is None:
@@ -134,9 +150,3 @@ class Provider:
         except (ParameterError, ReferenceNotFoundError, ValueError, RecursionError):  # told when it is asked
             return 0
         return len(text) // CHARS_PER_TOKEN + (longest if isinstance(longest, int) else 0)
-
-
-def deadline_text(attempt: TaskAttempt) -> str:
-    """That the deadline of a task passed."""
-    of = "" if attempt.task.timeout_seconds is None else f" of {attempt.task.timeout_seconds} s"
-    return f"the task's deadline{of} passed"

@@ -1,12 +1,14 @@
 """`parameters.response_schema`: the JSON Schema that an answer must satisfy.
 
 The schema comes from a file and the answer from a service, so the two must not be able to keep the process busy without
-end: patterns run in an engine that takes linear time, and the check runs in a thread.
+end: patterns run in an engine that takes linear time, equal items are found by their JSON and not by comparing each
+with each, and the check runs in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -50,7 +52,7 @@ class ResponseSchema:
         try:
             for pattern in _patterns(schema):
                 _searcher(pattern)
-            self._validator = validator_of(schema, {"pattern": _check_pattern})
+            self._validator = validator_of(schema, {"pattern": _check_pattern, "uniqueItems": _check_unique_items})
         except ValueError as error:
             raise ParameterError(f"the parameter response_schema cannot be used: {error}") from None
 
@@ -64,7 +66,10 @@ class ResponseSchema:
         """
         if in_text and outcome.output.get("tool_calls"):
             return outcome  # the model asks for something before it answers
-        output = outcome.output
+        return await asyncio.to_thread(self._checked, outcome, in_text)
+
+    def _checked(self, outcome: Outcome, in_text: bool) -> Outcome:
+        output = document = outcome.output
         if in_text:
             try:
                 document = parse_json(_without_fence(output["text"]).encode())
@@ -72,10 +77,8 @@ class ResponseSchema:
                 cut = "; it was cut at max_tokens" if output["finish_reason"] == "length" else ""
                 return replace(bad_response(f"the answer is not JSON ({error}){cut}"), usage=outcome.usage)
             output = {**output, "json": document}
-        else:
-            document = output
         try:
-            errors = await asyncio.to_thread(self._errors, document)
+            errors = self._errors(document)
         except ParameterError as error:
             return Outcome.failed("AI_BAD_PARAMETER", str(error), usage=outcome.usage)
         if errors:
@@ -146,3 +149,26 @@ def _check_pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Exc
         _searcher(pattern).validate_python(instance, strict=True)
     except ValidationError:
         yield Violation(f"{instance!r} does not match {pattern!r}")
+
+
+def _check_unique_items(_: Any, unique: bool, instance: Any, __: Any) -> Iterator[Exception]:
+    from jsonschema.exceptions import ValidationError as Violation
+
+    if not unique or not isinstance(instance, list):
+        return
+    seen: set[str] = set()
+    for number, item in enumerate(instance):
+        text = json.dumps(_with_plain_numbers(item), sort_keys=True)
+        if text in seen:
+            yield Violation(f"item {number} stands there before")
+            return
+        seen.add(text)
+
+
+def _with_plain_numbers(value: Any) -> Any:
+    """The value with 1 in the place of 1.0, which is the same number in JSON Schema."""
+    if isinstance(value, dict):
+        return {name: _with_plain_numbers(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_plain_numbers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

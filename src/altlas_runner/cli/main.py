@@ -113,6 +113,7 @@ def all_commands() -> list[click.Command]:
     from altlas_runner.cli.run import run
     from altlas_runner.cli.runs import runs
     from altlas_runner.cli.schema import schema
+    from altlas_runner.cli.serve import serve
     from altlas_runner.cli.show import show
     from altlas_runner.cli.validate import validate
 
@@ -131,6 +132,7 @@ def all_commands() -> list[click.Command]:
         diff,
         export,
         open_report,
+        serve,
         schema,
         init,
     ]

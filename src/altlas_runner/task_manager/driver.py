@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -98,6 +99,7 @@ class Driver:
         self._tell = tell
         self._stop_grace_seconds = stop_grace_seconds
         self._loop = asyncio.get_running_loop()
+        self._now = _clock_of(self._loop)
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._workers: dict[asyncio.Task[None], None] = {}  # in order: they are stopped in it
         self._idle: list[asyncio.Future[int]] = []
@@ -126,7 +128,7 @@ class Driver:
         """
         if self._done.done():
             return
-        for task in self._perform(*self.scheduler.step(signal, self._loop.time())):
+        for task in self._perform(*self.scheduler.step(signal, self._now())):
             self._assign(task)
 
     def _perform(self, starts: list[int], commands: list[Command], events: list[Event]) -> list[int]:
@@ -205,7 +207,7 @@ class Driver:
         make_attempt, earlier = self._executor.attempt, self._ledger.attempts
         substitution, output = self._substitution, self._ledger.output
         plain_task_of, filled_task, keep = substitution.plain_task_of, substitution.task, self._keeping.keep
-        hand_over, step, time, done = self._hand_over, scheduler.step, self._loop.time, self._done.done
+        hand_over, step, now, done = self._hand_over, scheduler.step, self._now, self._done.done
         while True:
             signal: Signal | None = None
             if task in stopping:
@@ -234,7 +236,7 @@ class Driver:
                     while worker.cancelling():  # the stop is dealt with; the worker goes on
                         worker.uncancel()
                 elif signal is None and outcome.ok:
-                    following = hand_over(task, outcome, time())
+                    following = hand_over(task, outcome, now())
                     if following is not None:
                         if scheduler.commands:
                             self._follow(*scheduler.more())
@@ -243,7 +245,7 @@ class Driver:
                         task = following if following != NOBODY else await self._next_task()
                         continue
             worker_of[task] = None
-            starts = self._perform(*step(signal or AttemptEnded(task, outcome), time()))
+            starts = self._perform(*step(signal or AttemptEnded(task, outcome), now()))
             for other in starts[1:]:  # the worker keeps the first one for itself
                 self._assign(other)
             task = starts[0] if starts else await self._next_task()
@@ -290,8 +292,8 @@ class Driver:
             return
         if number != len(self._ledger.attempts.get(task, ())) + 1:
             return  # an attempt that has ended, or was abandoned, has nothing more to say
-        now = self._ledger.wall(self._loop.time())
-        self._tell([TaskProgress(now, self._plan.ids[task], kind, fields)])
+        self._ledger.note_step(self._now())
+        self._tell([TaskProgress(self._ledger.step_at, self._plan.ids[task], kind, fields)])
 
     def _on_worker_done(self, worker: asyncio.Task[None]) -> None:
         self._workers.pop(worker, None)
@@ -306,15 +308,15 @@ class Driver:
         for worker in self._workers:
             if worker in stopping:
                 worker.cancel()
-        until = self._loop.time() + self._stop_grace_seconds
+        until = self._now() + self._stop_grace_seconds
         cancelled: asyncio.CancelledError | None = None
         while stopping:  # once at least: without any grace, too, those that can stop do
             try:
-                _, stopping = await asyncio.wait(stopping, timeout=max(0.0, until - self._loop.time()))
+                _, stopping = await asyncio.wait(stopping, timeout=max(0.0, until - self._now()))
             except asyncio.CancelledError as error:  # asked for once more: what is stopping still needs its time
                 cancelled = error
                 stopping = {worker for worker in stopping if not worker.done()}
-            if self._loop.time() >= until:
+            if self._now() >= until:
                 break
         if stopping:
             _log.warning("%d attempts did not stop within %g s", len(stopping), self._stop_grace_seconds)
@@ -331,6 +333,11 @@ _LOOKED_UP: dict[str, Callable[[Driver, int, int], Any]] = {
     "wake": lambda driver, task, number: partial(driver.wake, task),
     "deadline": lambda driver, task, number: driver.scheduler.deadline_of(task),
 }
+
+
+def _clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """The loop's clock: of asyncio's own loops the function behind the method, which costs half of it."""
+    return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time
 
 
 def _no_outcome(answer: object) -> Outcome:

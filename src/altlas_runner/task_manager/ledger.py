@@ -35,6 +35,9 @@ __all__ = ["Ledger"]
 NEVER = -inf
 """The instant of what has not happened."""
 
+_STEP_SECONDS = 1e-4
+"""For how long the events of all steps get one time of day; results have exact ones. Making it is dear."""
+
 
 class WallClock:
     """Tells the time of day at an instant of the driver's clock.
@@ -121,7 +124,7 @@ class Ledger:
         last_start: for each task that got a slot more than once the instant at which it last did.
         attempts: by task the attempts that have ended so far, in order; one that completed at once is not here.
         observed: whether events are made.
-        step_at: the time of day of the step that is being taken, when events are made; set by the scheduler.
+        step_at: the time of day that the events of the current step get, exact to a tenth of a millisecond.
     """
 
     def __init__(self, ids: Sequence[str], run_id: str, wall_at_zero: float, observed: bool) -> None:
@@ -133,6 +136,7 @@ class Ledger:
         self._run_id = run_id
         self.observed = observed
         self.step_at = datetime.fromtimestamp(0, UTC)
+        self._step_valid_until = NEVER
         self._events: list[Event] = []
         self._clock = WallClock(wall_at_zero)
         self.wall = self._clock.time_of_day
@@ -146,6 +150,12 @@ class Ledger:
         events, self._events = self._events, []
         return events
 
+    def note_step(self, now: float) -> None:
+        """A step is taken, if events are wanted."""
+        if now >= self._step_valid_until:
+            self._step_valid_until = now + _STEP_SECONDS
+            self.step_at = self.wall(now)
+
     def restore(self, results: Mapping[int, TaskResult], attempts: Mapping[int, list[Attempt]]) -> None:
         """Take over what was written down before the run was resumed: results, and attempts of other tasks."""
         for task, result in results.items():
@@ -157,33 +167,33 @@ class Ledger:
                 if attempt.usage is not None:
                     self._add_usage(task, attempt.usage)
 
-    def note_run_start(self, now: float) -> None:
+    def note_run_start(self) -> None:
         """The run began."""
         if self.observed:
             count = len(self._ids)
-            self._events.append(RunStarted(self.wall(now), self._run_id, count, count - self.unfinished))
+            self._events.append(RunStarted(self.step_at, self._run_id, count, count - self.unfinished))
 
-    def note_run_end(self, reason: str | None, now: float) -> None:
+    def note_run_end(self, reason: str | None) -> None:
         """No task is left; the code of what ended the run early, or None."""
         if self.observed:
             count = len(self._ids)
             completed = sum(self.status(task) is _COMPLETED for task in range(count))
-            self._events.append(RunFinished(self.wall(now), self._run_id, count, completed, reason))
+            self._events.append(RunFinished(self.step_at, self._run_id, count, completed, reason))
 
-    def note_pause(self, paused: bool, now: float) -> None:
+    def note_pause(self, paused: bool) -> None:
         """The run was paused, or resumed."""
         if self.observed:
-            self._events.append((RunPaused if paused else RunResumed)(self.wall(now), self._run_id))
+            self._events.append((RunPaused if paused else RunResumed)(self.step_at, self._run_id))
 
     def note_ready(self, task: int) -> None:
         """The task may start as soon as there is a slot."""
         self._events.append(_new_event(TaskReady, (self.step_at, self._ids[task])))
 
-    def note_wait(self, task: int, until: float, reason: str, now: float) -> None:
+    def note_wait(self, task: int, until: float, reason: str) -> None:
         """The task waits for its next attempt."""
         if self.observed:
             number = len(self.attempts.get(task, ())) + 1
-            self._events.append(TaskWaiting(self.wall(now), self._ids[task], number, self.wall(until), reason))
+            self._events.append(TaskWaiting(self.step_at, self._ids[task], number, self.wall(until), reason))
 
     def note_start(self, task: int) -> None:
         """The attempt begins."""
@@ -267,8 +277,7 @@ class Ledger:
             if outcome.usage is not None:
                 self._add_usage(task, outcome.usage)
         if self.observed and status is not TaskStatus.COMPLETED:
-            ended = attempts[-1].ended_at
-            self._events.append(AttemptFailed(ended, self._ids[task], len(attempts), code or "", text or ""))
+            self._events.append(AttemptFailed(self.step_at, self._ids[task], len(attempts), code or "", text or ""))
         return attempts
 
     def take_back_start(self, task: int) -> None:
@@ -308,7 +317,7 @@ class Ledger:
         self._results[task] = result
         self.unfinished -= 1
         if self.observed:
-            self._events.append(TaskFinished(self.wall(now), result.task_id, result))
+            self._events.append(TaskFinished(self.step_at, result.task_id, result))
 
     def _add_usage(self, task: int, usage: Usage) -> None:
         before = self._usage.get(task)

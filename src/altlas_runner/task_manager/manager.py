@@ -15,11 +15,14 @@ from uuid import uuid4
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
 from altlas_runner.errors import AltValidationError, ConfigurationError, ReferenceNotFoundError
-from altlas_runner.execution import ArtifactStore, Executor, RetryingExecutor, RunInfo
+from altlas_runner.execution import NO_PREFERENCES, ArtifactStore, Executor, Preferences, RetryingExecutor, RunInfo
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
+from altlas_runner.shared_slots import SharedSlots, SlottedExecutor
 from altlas_runner.statuses import TaskStatus
+from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.driver import Driver
+from altlas_runner.task_manager.events import Event
 from altlas_runner.task_manager.handlers import HandlerExecutor, HandlerSource, collect_handlers
 from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
@@ -59,6 +62,7 @@ class TaskManager:
             outputs is not kept, and the results say so.
         on_event: called with every event, in order, on the event loop's thread: one observer or several. One that
             raises, or is slow (`Observers` says when), is removed and logged, and the run goes on.
+        discretion: takes secrets out of what observers are told; None tells them everything.
         run_id: the id of the run; None makes a new one.
         seed: of the jitter between attempts; the same seed gives the same waits.
         stop_grace_seconds: how long an attempt may take to stop after its deadline or a cancel.
@@ -73,6 +77,9 @@ class TaskManager:
         max_cost: what the run may cost, in the currency of the price table; None is no limit. Looked at before each
             attempt; when it is used up, what has not ended by then is cancelled (BUDGET_EXCEEDED).
         max_tokens_total: the same for tokens, sent and received together.
+        preferences: what the run asks an AI service for where its tasks do not say.
+        shared_slots: of which every attempt, also one of a handler, needs one besides; None when this run shares none
+            with others.
         editions: how often a task was asked for something new when the run was resumed, by id.
         restored: what is known of the tasks from before the run was resumed.
 
@@ -96,6 +103,7 @@ class TaskManager:
         artifacts_dir: Path | None = None,
         artifact_store: ArtifactStore | None = None,
         on_event: Observer | Sequence[Observer] | None = None,
+        discretion: Discretion | None = None,
         run_id: str | None = None,
         seed: int | None = None,
         stop_grace_seconds: float = 5.0,
@@ -106,6 +114,8 @@ class TaskManager:
         fail_fast: bool = False,
         max_cost: float | None = None,
         max_tokens_total: int | None = None,
+        preferences: Preferences = NO_PREFERENCES,
+        shared_slots: SharedSlots | None = None,
         editions: Mapping[str, int] | None = None,
         restored: Restored | None = None,
     ) -> None:
@@ -124,10 +134,11 @@ class TaskManager:
         self._handlers = HandlerExecutor(alt_file, collect_handlers(handlers), executor, artifacts_dir=artifacts_dir)
         if executor is None or self._handlers.handled:
             executor = self._handlers
-        self._executor = executor
+        self._executor = executor if shared_slots is None else SlottedExecutor(executor, shared_slots)
         self._keeping = ArtifactKeeping(artifact_store, self._handlers.files_of)
         self._max_concurrency = max_concurrency or os.cpu_count() or 1
         self._observers = Observers(on_event)
+        self._discretion = discretion if self._observers else None
         policy = executor.retry_policy if isinstance(executor, RetryingExecutor) else RetryPolicy()
         graph = TaskGraph.from_alt_file(alt_file)
         self._plan = plan_run(
@@ -143,7 +154,12 @@ class TaskManager:
         self._random = Random(seed)  # noqa: S311  jitter, not a secret
         self._stop_grace_seconds = stop_grace_seconds
         self._run_info = RunInfo(
-            self.run_id, alt_file.mode.value, alt_file.persona, alt_file.metadata or {}, editions or {}
+            self.run_id,
+            alt_file.mode.value,
+            alt_file.persona,
+            alt_file.metadata or {},
+            editions or {},
+            preferences,
         )
         self._run_deadline_seconds = run_deadline_seconds
         self._fail_fast = fail_fast
@@ -225,11 +241,11 @@ class TaskManager:
             self._plan,
             self._scheduler,
             ledger,
-            self._executor,
+            self._executor if self._discretion is None else self._discretion.around(self._executor),
             self._substitution,
             self._keeping,
             self._run_info,
-            self._observers.tell if self._observers else None,
+            self._tell if self._observers else None,
             self._stop_grace_seconds,
         )
         try:
@@ -237,6 +253,9 @@ class TaskManager:
         finally:
             await self._handlers.aclose()
         return ledger.results()
+
+    def _tell(self, events: list[Event]) -> None:
+        self._observers.tell(events if self._discretion is None else self._discretion.told(events))
 
     def _restore(self, restored: Restored, ledger: Ledger) -> None:
         """Go on from there, with the budget that is left and with what was made of references then."""

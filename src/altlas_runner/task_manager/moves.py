@@ -43,6 +43,43 @@ class Moves:
             ended by then is cancelled (BUDGET_EXCEEDED). None without a limit.
     """
 
+    __slots__ = (
+        "_alternative",
+        "_by_order",
+        "_cancel_asked",
+        "_deadline_queue_of",
+        "_dependents",
+        "_early_cancels",
+        "_ended_by",
+        "_fail_fast",
+        "_given_up",
+        "_hands_over",
+        "_held",
+        "_is_plain",
+        "_kept_failures",
+        "_ledger",
+        "_missing",
+        "_observed",
+        "_order",
+        "_pause_asked",
+        "_plan",
+        "_policy",
+        "_policy_of_handlers",
+        "_random",
+        "_run_deadline",
+        "_run_state",
+        "_slots",
+        "_spending",
+        "_starts",
+        "_states",
+        "_stop_grace",
+        "_stop_reason",
+        "_timers",
+        "_wait_until",
+        "_wake_at",
+        "commands",
+    )
+
     def __init__(
         self,
         plan: RunPlan,
@@ -170,7 +207,7 @@ class Moves:
         self._states[task] = WAITING
         self._wait_until[task] = until
         self._set_timer(until, WAIT_OVER, task)
-        self._ledger.note_wait(task, until, reason, now)
+        self._ledger.note_wait(task, until, reason)
 
     def _cancel(self, task: int, code: str, reason: str, now: float) -> None:
         state = self._states[task]

@@ -74,39 +74,36 @@ class Observers:
 
     def tell(self, events: list[Event]) -> None:
         """Tell these events. Those that observers cause meanwhile come after them, in order; nothing is raised."""
-        if self._telling:
-            self._untold.append(events)
-            return
+        untold, clock = self._untold, self._clock
+        if self._telling or len(events) > _MOST_AT_ONCE:
+            untold.extend(events[first : first + _MOST_AT_ONCE] for first in range(0, len(events), _MOST_AT_ONCE))
+            if self._telling:
+                return
+            events = untold.popleft()
         if self._began is None:
-            self._began = self._clock()
+            self._began = clock()
         self._telling = True
         try:
-            self._tell_all(events)
-            while self._untold:
-                self._tell_all(self._untold.popleft())
+            while True:
+                for observed in self._observers:
+                    call = observed.call
+                    before = clock()
+                    try:
+                        for event in events:
+                            call(event)
+                    except (Exception, asyncio.CancelledError):  # neither may reach the worker that told the event
+                        self._remove(observed)
+                        _log.exception("the observer %s of the run raised and was removed", observed.name)
+                        continue
+                    now = clock()
+                    observed.used += now - before
+                    if observed.used > _ALLOWANCE_SECONDS:
+                        self._consider_removing(observed, now - before, now - self._began)
+                if not untold:
+                    return
+                events = untold.popleft()
         finally:
             self._telling = False
-
-    def _tell_all(self, events: list[Event]) -> None:
-        if len(events) > _MOST_AT_ONCE:
-            for first in range(0, len(events), _MOST_AT_ONCE):
-                self._tell_all(events[first : first + _MOST_AT_ONCE])
-            return
-        clock = self._clock
-        for observed in self._observers:
-            call = observed.call
-            before = clock()
-            try:
-                for event in events:
-                    call(event)
-            except (Exception, asyncio.CancelledError):  # neither may reach the worker that told the event
-                self._remove(observed)
-                _log.exception("the observer %s of the run raised and was removed", observed.name)
-                continue
-            taken = clock() - before
-            observed.used += taken
-            if observed.used > _ALLOWANCE_SECONDS or taken > _ALLOWANCE_SECONDS:
-                self._consider_removing(observed, taken, before + taken - (self._began or 0.0))
 
     def _consider_removing(self, observed: _Observed, taken: float, elapsed: float) -> None:
         if observed.used > _ALLOWANCE_SECONDS + _SHARE * elapsed or taken > _ALLOWANCE_SECONDS:

@@ -80,6 +80,8 @@ class Scheduler(Moves):
             ended by then is cancelled (BUDGET_EXCEEDED). None without a limit.
     """
 
+    __slots__ = ()
+
     def step(self, signal: Signal, now: float) -> tuple[list[int], list[Command], list[Event]]:
         """Take one signal at the instant `now`.
 
@@ -93,7 +95,7 @@ class Scheduler(Moves):
         starts: list[int] = []
         self._starts = starts
         if self._observed:
-            self._ledger.step_at = self._ledger.wall(now)
+            self._ledger.note_step(now)
         moves = _TASK_MOVES.get(type(signal))
         state = self._run_state if moves is None else self._states[signal.task]  # type: ignore[union-attr]
         move = (moves or _RUN_MOVES[type(signal)])[state]
@@ -121,7 +123,7 @@ class Scheduler(Moves):
         if slots.free or not self._hands_over or self._run_state != GOING:
             return None
         if self._observed:
-            self._ledger.step_at = self._ledger.wall(now)
+            self._ledger.note_step(now)
         self._complete(task, outcome, now)
         ready = slots.ready
         while ready:
@@ -144,7 +146,7 @@ class Scheduler(Moves):
         if not self._ledger.unfinished and NEW < self._run_state < OVER:
             self._run_state = OVER
             self.commands.append(EndRun())
-            self._ledger.note_run_end(self._ended_by and self._ended_by[0], now)
+            self._ledger.note_run_end(self._ended_by and self._ended_by[0])
 
     def alternative(self, task: int) -> int:
         """Which alternative of the executor the next attempt of this task asks."""
@@ -163,9 +165,9 @@ class Scheduler(Moves):
 
     def _on_run_began(self, signal: RunBegan, now: float) -> None:
         self._run_state = PAUSED if self._pause_asked else GOING
-        self._ledger.note_run_start(now)
+        self._ledger.note_run_start()
         if self._pause_asked:
-            self._ledger.note_pause(True, now)
+            self._ledger.note_pause(True)
         if self._cancel_asked is not None:
             self._end_run("CANCELLED", self._cancel_asked, now)
             return
@@ -233,11 +235,11 @@ class Scheduler(Moves):
 
     def _on_pause_asked(self, signal: PauseAsked, now: float) -> None:
         self._run_state = PAUSED
-        self._ledger.note_pause(True, now)
+        self._ledger.note_pause(True)
 
     def _on_resume_asked(self, signal: ResumeAsked, now: float) -> None:
         self._run_state = GOING
-        self._ledger.note_pause(False, now)
+        self._ledger.note_pause(False)
 
     def _ignore(self, signal: Signal, now: float) -> None:
         """Nothing to do: what is asked for is so already."""
