@@ -285,6 +285,7 @@ class Runner:
                 provenance=order.provenance,
                 redactor=redactor,
                 warnings=[f"JOURNAL_IO: {journal.failure}"] if journal and journal.failure else (),
+                journal=journal is not None,
             )
             return await asyncio.get_running_loop().run_in_executor(self._bundle_maker, make_bundle)
 

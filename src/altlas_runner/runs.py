@@ -1,10 +1,12 @@
-"""The runs in an output directory: how each of them stands."""
+"""The runs in an output directory: how each of them stands, and which may go."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -12,10 +14,18 @@ from altlas_runner.errors import BundleError, JournalError
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.models import RESULT_NAME
 from altlas_runner.run_journal import description_in
-from altlas_runner.task_manager.journal import JOURNAL_NAME, Database, UnreadableFactError, owner_of, read_line
+from altlas_runner.task_manager.journal import (
+    JOURNAL_NAME,
+    LOCK_NAME,
+    Database,
+    Lock,
+    UnreadableFactError,
+    owner_of,
+    read_line,
+)
 from altlas_runner.task_manager.journal.facts import RunEnded
 
-__all__ = ["RunEntry", "RunState", "list_runs", "run_entry"]
+__all__ = ["RunEntry", "RunState", "list_runs", "remove_run", "run_entry", "runs_to_prune"]
 
 RunState = Literal["running", "interrupted", "finished", "damaged"]
 
@@ -80,6 +90,61 @@ def run_entry(directory: Path) -> RunEntry | None:
     except BundleError:
         changed = datetime.fromtimestamp(directory.stat().st_mtime, UTC)
         return RunEntry(directory.name, directory, "damaged", changed, can_resume=has_journal)
+
+
+def runs_to_prune(
+    entries: Sequence[RunEntry],
+    now: datetime,
+    *,
+    keep: int = 0,
+    older_than: timedelta = timedelta(0),
+    interrupted: bool = False,
+) -> list[RunEntry]:
+    """Those that may go: finished, not among the latest `keep`, and begun longer ago than `older_than`.
+
+    A run that goes on, and one whose files cannot be read, never may. Pure.
+
+    Args:
+        entries: the runs, the latest first.
+        now: the current time.
+        keep: how many stay in any case, of all that are asked for.
+        older_than: how old they must be.
+        interrupted: whether runs that could be resumed may go, too.
+    """
+    states = ("finished", "interrupted") if interrupted else ("finished",)
+    candidates = [entry for entry in entries if entry.state in states]
+    return [entry for entry in candidates[keep:] if now - entry.started_at > older_than]
+
+
+def remove_run(entry: RunEntry) -> None:
+    """Remove a bundle with everything in it. Its `result.last` goes last: what is left of it can be pruned again.
+
+    Raises:
+        JournalError: a process has the run by now.
+        BundleError: something cannot be removed.
+    """
+    directory = entry.directory
+    lock = Lock(directory) if entry.can_resume else None
+    try:
+        inside = sorted(directory.iterdir(), key=lambda path: (path.name == RESULT_NAME, not _is_journal(path)))
+        for path in inside:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK_NAME:
+                path.unlink()
+    except OSError as error:
+        raise BundleError(directory, f"cannot be removed: {error.strerror or error}") from error
+    finally:
+        if lock is not None:
+            lock.release()
+    try:
+        directory.rmdir()
+    except OSError as error:
+        raise BundleError(directory, f"cannot be removed: {error.strerror or error}") from error
+
+
+def _is_journal(path: Path) -> bool:
+    return path.name.startswith(JOURNAL_NAME)
 
 
 def _from_journal(directory: Path, has_result: bool) -> RunEntry:

@@ -212,8 +212,8 @@ FAULTS = [
     # results
     Fault(
         "tokens are counted twice",
-        "before.plus(outcome.usage)",
-        "before.plus(outcome.usage).plus(outcome.usage)",
+        "before.plus(usage)",
+        "before.plus(usage).plus(usage)",
     ),
     Fault("the first attempt counts as a retry", "len(attempts) - 1 if attempts else 0", "len(attempts or ())"),
     Fault(

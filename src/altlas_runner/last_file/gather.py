@@ -48,6 +48,7 @@ def gather_last_file(
     redactor: Redactor | None = None,
     provenance: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
+    journal: bool = False,
 ) -> LastFile:
     """Make the LAST file of a run.
 
@@ -65,6 +66,7 @@ def gather_last_file(
         redactor: as `redactor_for` makes it; None looks for the secrets of the ALT file only.
         provenance: facts by name about where the run comes from, or None.
         warnings: what else must be known of the run, in words.
+        journal: whether the bundle has a journal, so that the run can be resumed.
     """
     started, ended = as_utc(started_at), max(as_utc(started_at), as_utc(completed_at))
     chosen = None if selection is None else set(selection)
@@ -86,6 +88,8 @@ def gather_last_file(
         ],
         "warnings": list(map(redact.text, warnings)),
     }
+    if journal:
+        runner["journal"] = True
     if provenance:
         runner["provenance"] = {name: redact.text(fact) for name, fact in provenance.items()}
     if "runner" in metadata:

@@ -118,6 +118,7 @@ class LastFileGenerator:
         redactor: Redactor | None = None,
         provenance: Mapping[str, str] | None = None,
         warnings: Sequence[str] = (),
+        journal: bool = False,
     ) -> LastFile:
         """Gather a LAST file and write its bundle `<output_dir>/<last id>/`.
 
@@ -137,6 +138,7 @@ class LastFileGenerator:
             redactor: removes configured secrets from everything that is written.
             provenance: facts by name about where the run comes from, or None.
             warnings: what else must be known of the run, in words.
+            journal: whether the bundle has a journal, so that the run can be resumed.
 
         Returns:
             The LAST file as it was written.
@@ -164,6 +166,7 @@ class LastFileGenerator:
             redactor=redactor,
             provenance=provenance,
             warnings=warnings,
+            journal=journal,
         )
         try:
             for result in last_file.task_results:
