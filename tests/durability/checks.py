@@ -17,6 +17,7 @@ from tests.durability.power_loss import (
     LATER,
     Image,
     RecordedRun,
+    images_before_syncs,
     images_of,
     problems_of_doubt,
     problems_of_image,
@@ -30,7 +31,7 @@ __all__ = ["Check", "broken_disk", "doubt", "edits", "kills", "power_loss", "two
 Check = Callable[[Path, Path], list[str]]
 """Takes the directory of the package and an empty one to work in."""
 
-TASKS, IMAGES, ORDEALS = 16, 80, 3
+TASKS, IMAGES, ORDEALS = 12, 20, 3
 
 
 def power_loss(source: Path, place: Path) -> list[str]:
@@ -49,7 +50,8 @@ def _of_images(
     with CommandLine(place / "programs", source, [compiled("recording", place)]) as programs:
         recorded = record_run(programs, place, TASKS)
         with CountingService(already=LATER) as service:
-            for number, image in enumerate(images_of(recorded.recording, IMAGES)):
+            chosen = images_before_syncs(recorded.recording) + images_of(recorded.recording, IMAGES)
+            for number, image in enumerate(chosen):
                 disk = place / str(number)
                 disk.mkdir()
                 if problems := problems_of(programs, service, recorded, image, disk):
@@ -77,7 +79,7 @@ def two_processes(source: Path, place: Path) -> list[str]:
 def broken_disk(source: Path, place: Path) -> list[str]:
     """One fsync fails, and the next ones would not: nothing may be built on what nobody knows."""
     alt, output = write(place / "flow.alt.json", layered_flow(TASKS, 7)), place / "out"
-    failing = {"ALTLAS_FAILING": f"fsync {errno.EIO} 9 9 {JOURNAL}"}
+    failing = {"ALTLAS_FAILING": f"fsync {errno.EIO} 20 20 {JOURNAL}"}
     with (
         CommandLine(place / "programs", source, [compiled("failing", place)]) as programs,
         CountingService() as service,
@@ -96,7 +98,8 @@ def edits(source: Path, place: Path) -> list[str]:
             bundle = interrupted(programs, service, alt, place / str(number), COMPLETED)
             changed = write(place / "edited.alt.json", edited(edit))
             status, process = programs.end_of(resume(bundle, service.url, changed))
-            counts = service.ledgers.pop(bundle.name).counts()
+            counts = service.ledgers[bundle.name].counts()
+            service.ledgers.clear()
             if status != 0 or counts != dict.fromkeys(edit.again, 1) or outcome_of(bundle)["success_rate"] != 1.0:
                 return [f"{edit.name}: {status}, {counts}, {process.stderr[-500:]}"]
     return []

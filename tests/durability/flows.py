@@ -69,11 +69,13 @@ class Call:
 
     Attributes:
         task_id: the task.
-        number: how many requests with this idempotency key there were, this one included.
+        key: what the idempotency key has behind the run id.
+        number: how many requests for the task there were in this run, this one included.
         context: the outputs of the direct dependencies, as the request had them.
     """
 
     task_id: str
+    key: str
     number: int
     context: Mapping[str, Any]
 
@@ -125,7 +127,7 @@ class CountingService(LoopbackService):
         assert key.partition(":")[0] == task_id, "an edition may follow the task's id, nothing else"
         ledger = self.ledgers[run_id]
         number = self._already + ledger.counts()[task_id] + 1
-        ledger.calls.append(Call(task_id, number, body["context"]))
+        ledger.calls.append(Call(task_id, key, number, body["context"]))
         await asyncio.sleep(self._chance.uniform(0, self._longest))
         while not self.gate(task_id):
             await asyncio.sleep(0.005)

@@ -108,6 +108,9 @@ class Ordeal:
         calls = _all(service)
         if len([run for run, ledger in service.ledgers.items() if ledger.calls]) > 1:
             self.problems.append("calls were made under several run ids")
+        keys = {call.key for call in calls}
+        if len(keys) > len({call.task_id for call in calls}):
+            self.problems.append(f"a task was called with several idempotency keys: {sorted(keys)}")
         for position, told in self._acknowledged:
             for call in calls[position:]:
                 if call.task_id in told:

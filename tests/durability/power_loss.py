@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from altlas_runner import LastFile
+from altlas_runner.errors import BundleError
 from tests.durability.command_line import Arguments, CommandLine, Process, resume, run
 from tests.durability.flows import CountingService, layered_flow, outcome_of, write
 from tests.durability.interrupting import interrupted
@@ -20,6 +21,7 @@ __all__ = [
     "LATER",
     "Image",
     "RecordedRun",
+    "images_before_syncs",
     "images_of",
     "problems_of_doubt",
     "problems_of_image",
@@ -106,6 +108,11 @@ def images_of(recording: Recording, count: int) -> list[Image]:
     return chance.sample(all_of_them, count)
 
 
+def images_before_syncs(recording: Recording) -> list[Image]:
+    """Of each moment at which something waits to be synced the worst: nothing of it arrives."""
+    return [Image(instant, "everything", instant) for instant, deed in enumerate(recording.deeds) if deed.kind == "F"]
+
+
 def problems_of_image(
     programs: CommandLine, service: CountingService, recorded: RecordedRun, image: Image, place: Path
 ) -> list[str]:
@@ -122,7 +129,10 @@ def problems_of_image(
         return []  # nothing was lost: there was nothing yet, and the message says so
     if status != 0:
         return [f"the exit status is {status}: {process.stderr[-1500:]}"]
-    return _differences(recorded, called, recorded.acknowledged(image.instant), bundle, calls)
+    try:
+        return _differences(recorded, called, recorded.acknowledged(image.instant), bundle, calls)
+    except BundleError as error:
+        return [f"the bundle cannot be read: {error}"]
 
 
 def problems_of_doubt(

@@ -14,6 +14,9 @@ from tests.durability.interrupting import interrupted
 
 pytestmark = pytest.mark.slow
 
+EXIT_USAGE = 2
+MOST_NAMED = 5
+
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[CountingService]:
@@ -31,10 +34,17 @@ def stopped(programs: CommandLine, service: CountingService, tmp_path_factory: p
 def test_what_an_edit_touches_runs_again_and_nothing_else(
     programs: CommandLine, service: CountingService, stopped: Path, tmp_path: Path, edit: Edit
 ) -> None:
+    """Who says --strict is refused, with the reasons, when anything that has ended would run again."""
     service.ledgers.clear()
     bundle = shutil.copytree(stopped, tmp_path / stopped.name)
     document = edited(edit)
-    status, process = programs.end_of(resume(bundle, service.url, str(write(tmp_path / "edited.alt.json", document))))
+    arguments = resume(bundle, service.url, write(tmp_path / "edited.alt.json", document))
+    status, process = programs.end_of([*arguments, "--strict"])
+    if touched := edit.again & COMPLETED:
+        assert (status, service.ledgers[bundle.name].calls) == (EXIT_USAGE, []), process.stderr
+        assert "strict" in process.stderr
+        assert sum(f'"{task_id}", because' in process.stderr for task_id in touched) >= min(len(touched), MOST_NAMED)
+        status, process = programs.end_of(arguments)
     assert status == 0, process.stderr
     assert service.ledgers[bundle.name].counts() == dict.fromkeys(edit.again, 1)
     results = LastFile.from_path(bundle).task_results
