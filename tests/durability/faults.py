@@ -60,7 +60,8 @@ FAULTS: list[tuple[Fault, Check]] = [
         Fault(
             "observers hear before the commit",
             "            self._steps.append(_Step(starts, events, is_last))\n",
-            "            super()._perform([], [], events)\n            self._steps.append(_Step(starts, [], is_last))\n",
+            "            super()._perform([], [], events)\n"
+            "            self._steps.append(_Step(starts, [], is_last))\n",
         ),
         power_loss,
     ),
@@ -105,8 +106,8 @@ FAULTS: list[tuple[Fault, Check]] = [
     (
         Fault(
             "the last line of a row is not read",
-            '        for line in row.split(b"\\n")[:-1]:\n            yield read_line(line)',
-            '        for line in row.split(b"\\n")[: max(1, row.count(b"\\n") - 1)]:\n            yield read_line(line)',
+            'in row.split(b"\\n")[:-1]:\n            yield read_line(line)',
+            'in row.split(b"\\n")[: max(1, row.count(b"\\n") - 1)]:\n            yield read_line(line)',
         ),
         kills,
     ),
