@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64encode
 from binascii import a2b_qp
+from functools import lru_cache
 from operator import is_
 from typing import TYPE_CHECKING, Any, AnyStr, Generic
 
@@ -52,6 +53,7 @@ _MEANS_SOMETHING = re.compile(r"%[^%]{0,2}|[=\r\n+ \0]", re.DOTALL)
 _SCHEMES = frozenset({"basic", "bearer", "token"})
 
 
+@lru_cache(maxsize=4096)  # the same few names stand in every task of a file
 def is_key_like(name: str) -> bool:
     """Whether a field of this name holds a secret (authorization, api_key, token, …, in any case and spelling).
 

@@ -108,6 +108,7 @@ def all_commands() -> list[click.Command]:
     from altlas_runner.cli.merge import merge
     from altlas_runner.cli.open import open_report
     from altlas_runner.cli.plan import plan
+    from altlas_runner.cli.prune import prune
     from altlas_runner.cli.report import report
     from altlas_runner.cli.resume import resume
     from altlas_runner.cli.run import run
@@ -121,6 +122,7 @@ def all_commands() -> list[click.Command]:
         run,
         resume,
         runs,
+        prune,
         validate,
         explain,
         plan,
