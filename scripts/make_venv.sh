@@ -18,6 +18,6 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 echo "making $venv and installing the package with its development tools (a minute or two, once)"
 "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,local,ffi]'
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,local,ffi,dask]'
 # It carries axe-core, which checks the report's accessibility; Playwright, which it would bring along, is not needed.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps axe-playwright-python

@@ -163,6 +163,19 @@ class RunnerConfig(BaseSettings):
     """Whether the first task that fails ends the run: what it stops is cancelled."""
     handlers: Annotated[tuple[str, ...], NoDecode] = ()
     """Where handlers are found, each `module:attribute`; in the environment variable with commas between them."""
+    engine: Literal["local", "dask"] = "local"
+    """Where handlers run: in this program, or on the workers of a Dask cluster (extra `dask`)."""
+    dask_address: str | None = None
+    """The address of the Dask scheduler, such as `tcp://10.0.0.1:8786` or `tls://…`."""
+    dask_store: str | None = None
+    """What takes contents of more than 1 MiB on their way to and from Dask workers: a directory that all share, or an
+    fsspec URL."""
+    dask_tls_ca: Path | None = None
+    """PEM file of the authority of a Dask cluster that speaks TLS."""
+    dask_tls_cert: Path | None = None
+    """PEM file of the certificate to show to it."""
+    dask_tls_key: Path | None = None
+    """PEM file of the private key of that certificate."""
     allow_commands: bool = False
     """Whether tasks of the type `command` run programs. A file may then do whatever its user may do."""
 
@@ -185,6 +198,14 @@ class RunnerConfig(BaseSettings):
             raise ConfigurationError(text) from None
         if self.max_cost is not None and self.prices is None:
             raise ConfigurationError(f"{_source('max_cost', values, file)}: a limit of the cost needs prices")
+        if self.engine == "dask" and self.dask_address is None:
+            raise ConfigurationError(
+                f"{_source('engine', values, file)}: dask needs the address of a scheduler "
+                "(dask_address, --dask-address)"
+            )
+        tls = {self.dask_tls_ca, self.dask_tls_cert, self.dask_tls_key}
+        if None in tls and tls != {None}:
+            raise ConfigurationError("dask_tls_ca, dask_tls_cert and dask_tls_key are given together or not at all")
 
     @field_validator("log_level", mode="before")
     @classmethod

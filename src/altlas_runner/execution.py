@@ -120,6 +120,8 @@ class TaskAttempt:
             the retry policy when one of them is given up. An executor without alternatives can ignore it.
         wake: an executor that held this attempt calls it when there is room sooner than it had said; the task then
             comes again at once, or is on its way already. False when it will not come: it has ended.
+        files: the directory in which a handler may put files that its outcome names by `path` (it need not be there
+            yet); None when no file may be named.
     """
 
     task: Task
@@ -131,6 +133,7 @@ class TaskAttempt:
     emit: Callable[[str, Mapping[str, Any]], None] = no_listener
     alternative: int = 0
     wake: Callable[[], bool] = nobody_held
+    files: Path | None = None
 
     @property
     def idempotency_key(self) -> str:

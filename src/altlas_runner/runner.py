@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from altlas_runner import log_records
 from altlas_runner.ai_service import AiServiceClient, CachedAnswers, PriceTable
 from altlas_runner.alt_file import AltFile
 from altlas_runner.alt_file.selection import Selection
+from altlas_runner.batch import BatchFile, BatchSummary, OnRow, Unit, execute_many
 from altlas_runner.config import RunnerConfig
+from altlas_runner.dask_engine import concurrency_on, connection_for, engine_on
 from altlas_runner.errors import AltlasRunnerError
 from altlas_runner.event_loop import run_to_end
 from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
-from altlas_runner.kept_settings import settings_to_keep
-from altlas_runner.last_file import LastFile, LastFileGenerator
-from altlas_runner.redaction import Redactor
-from altlas_runner.run_journal import find_run
-from altlas_runner.run_order import RunOrder
-from altlas_runner.shared_slots import SharedSlots
-from altlas_runner.task_manager import TaskManager
-from altlas_runner.task_manager.discretion import Discretion
-from altlas_runner.task_manager.handlers import (
+from altlas_runner.handlers import (
     Handler,
+    HandlerEngine,
     HandlerFunction,
     HandlerSource,
     collect_handlers,
@@ -39,8 +34,19 @@ from altlas_runner.task_manager.handlers import (
     installed_handlers,
     task_type_of,
 )
+from altlas_runner.kept_settings import settings_to_keep
+from altlas_runner.last_file import LastFile, LastFileGenerator
+from altlas_runner.redaction import Redactor
+from altlas_runner.run_journal import find_run
+from altlas_runner.run_order import RunOrder
+from altlas_runner.shared_slots import SharedSlots
+from altlas_runner.task_manager import TaskManager
+from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.journal.resuming import ResumeChoice, ResumePlan
 from altlas_runner.task_manager.observing import Observer
+
+if TYPE_CHECKING:
+    from altlas_runner.dask_executor import DaskConnection
 
 __all__ = ["Runner", "run"]
 
@@ -59,8 +65,10 @@ class Runner:
     Args:
         config: the configuration; None reads environment and defaults.
         executor: makes the attempts instead of an AI service client.
+        engine: runs handlers of its own elsewhere, such as a `DaskExecutor` that is open.
         handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
-            named. They go before those that the configuration names.
+            named. They go before those that the configuration names. With the engine `dask` in the configuration they
+            run on its workers.
         use_installed_handlers: whether installed packages may offer handlers for task types that have none.
         shared_slots: limits the attempts of all runs of this runner together; the runs are served in turn. None limits
             each run by itself (`max_concurrent_tasks`).
@@ -78,12 +86,14 @@ class Runner:
         config: RunnerConfig | None = None,
         *,
         executor: Executor | None = None,
+        engine: HandlerEngine | None = None,
         handlers: HandlerSource | None = None,
         use_installed_handlers: bool = False,
         shared_slots: SharedSlots | None = None,
     ) -> None:
         self.config = config or RunnerConfig()
         self._executor = executor
+        self._engine = engine
         built_in: list[HandlerFunction] = [command] if self.config.allow_commands else []
         self._handlers = {
             **collect_handlers(built_in),
@@ -92,26 +102,31 @@ class Runner:
         }
         self._use_installed_handlers = use_installed_handlers
         self._shared_slots = shared_slots
-        self._keeps_client = False
         self._kept_client: AiServiceClient | None = None
         self._bundle_maker: ThreadPoolExecutor | None = None
+        self._kept_cluster: DaskConnection | None = None
+        self._keeping = AsyncExitStack()
         self._running: dict[str, TaskManager] = {}
+        self._stopping: list[asyncio.Event] = []
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
-        self._keeps_client = True
-        # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
-        self._bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
+        async with AsyncExitStack() as stack:
+            # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
+            self._bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
+            stack.callback(self._bundle_maker.shutdown, wait=False)
+            if self.config.engine == "dask":
+                self._kept_cluster = await stack.enter_async_context(connection_for(self.config))
+            self._keeping = stack.pop_all()
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._bundle_maker is not None:
-            self._bundle_maker.shutdown(wait=False)
-        self._bundle_maker = None
-        client, self._kept_client, self._keeps_client = self._kept_client, None, False
-        if client is not None:
-            await client.__aexit__(kind, error, traceback)
+        self._is_open = False
+        self._kept_client = self._kept_cluster = self._bundle_maker = None
+        await self._keeping.__aexit__(kind, error, traceback)
 
     async def execute(
         self,
@@ -222,7 +237,8 @@ class Runner:
     ) -> LastFile:
         chosen, run_id = order.chosen, order.run_id
         handlers = self._handlers_for(chosen)
-        all_handled = len(handled_tasks(chosen.tasks, handlers)) == len(chosen.tasks)
+        known = {**(self._engine.handlers if self._engine else {}), **handlers}
+        all_handled = len(handled_tasks(chosen.tasks, known)) == len(chosen.tasks)
         asks_service = self._executor is None and not all_handled
         if asks_service:
             await self._find_key()
@@ -239,12 +255,21 @@ class Runner:
                 executor = client = await self._opened_client(stack)
                 if self.config.cache is not None:
                     executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
+            engine, most_at_once = self._engine, self.config.max_concurrent_tasks
+            files = Path(stack.enter_context(_files_of_handlers())) if handlers or engine else None
+            if handlers and self.config.engine == "dask":
+                cluster = self._kept_cluster
+                if cluster is None:
+                    cluster = await stack.enter_async_context(connection_for(self.config))
+                engine, handlers = engine_on(cluster, handlers, self.config), {}
+                most_at_once = concurrency_on(cluster, self.config)
             manager = TaskManager(
                 chosen,
                 executor,
-                self.config.max_concurrent_tasks,
+                most_at_once,
                 handlers=handlers,
-                artifacts_dir=Path(stack.enter_context(_files_of_handlers())) if handlers else None,
+                engine=engine,
+                artifacts_dir=files,
                 artifact_store=generator.artifact_store(run_id, redactor=redactor, kept=order.artifacts),
                 on_event=on_event,
                 discretion=Discretion(redactor) if redactor else None,
@@ -289,16 +314,68 @@ class Runner:
             )
             return await asyncio.get_running_loop().run_in_executor(self._bundle_maker, make_bundle)
 
+    async def execute_many(
+        self,
+        files: Iterable[Path | str | BatchFile],
+        *,
+        unit: Unit = "file",
+        files_at_once: int | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        retry_failed: bool = False,
+        on_row: OnRow | None = None,
+    ) -> BatchSummary:
+        """Run many ALT files, some at one time, with one client and its limits; each makes its own bundle.
+
+        The index `index.jsonl` in the output directory gets a line as each file ends; `batch.json` and `batch.html`
+        are written at the end. When the index is there already, files that have finished and are still what they were
+        are passed over. A file that is not valid is a line with its diagnostics. `cancel` ends the batch: what runs is
+        cancelled, and the same call goes on later.
+
+        Args:
+            files: paths, or a `BatchFile` where a file has inputs of its own.
+            unit: with the engine `dask`, what a worker is given at a time: whole files, or single tasks.
+            files_at_once: how many files are in flight; None is 8, or on a cluster twice as many as it has threads.
+            inputs: for all files; those of a file go before them.
+            seed: of the jitter between attempts.
+            retry_failed: whether files are run again whose tasks did not all complete in an earlier run of the batch.
+            on_row: told each row as its file ends, and how the batch stands.
+
+        Raises:
+            ConfigurationError: a handler cannot be used, or there is no cluster whose workers could be given tasks.
+            BundleError: the index, a bundle or the page cannot be written; the index stays usable.
+        """
+        stopping = asyncio.Event()
+        self._stopping.append(stopping)
+        async with AsyncExitStack() as stack:
+            stack.callback(self._stopping.remove, stopping)
+            if not self._is_open:
+                await stack.enter_async_context(self)
+            return await execute_many(
+                self,
+                files,
+                self._kept_cluster,
+                self._handlers,
+                stopping,
+                unit=unit,
+                files_at_once=files_at_once,
+                inputs=inputs or {},
+                seed=seed,
+                retry_failed=retry_failed,
+                on_row=on_row,
+            )
+
     async def _find_key(self) -> None:
         """Look for the key of the service in a thread: a program that tells it may take its time."""
         await asyncio.to_thread(self.config.ai_service)
 
     async def _opened_client(self, stack: AsyncExitStack) -> AiServiceClient:
         """The client that is kept over all runs, or one that closes with this run."""
-        if not self._keeps_client:
+        if not self._is_open:
             return await stack.enter_async_context(self._client())
         if self._kept_client is None:
             self._kept_client = self._client()
+            self._keeping.push_async_exit(self._kept_client)
         return await self._kept_client.__aenter__()  # checks, and is harmless when done before
 
     def _client(self) -> AiServiceClient:
@@ -308,7 +385,12 @@ class Runner:
         )
 
     def cancel(self, reason: str = "the run was cancelled", *, run_id: str | None = None) -> None:
-        """Cancel every run of this runner, or that with this id; each still returns its LAST file with its bundle."""
+        """Cancel every run of this runner, or that with this id; each still returns its LAST file with its bundle.
+
+        Batches begin no further file, unless one run is meant.
+        """
+        for stopping in self._stopping if run_id is None else ():
+            stopping.set()
         for manager in list(self._running.values()):
             if run_id in (None, manager.run_id):
                 manager.cancel(reason)

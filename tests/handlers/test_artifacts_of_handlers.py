@@ -8,7 +8,7 @@ import pytest
 
 from altlas_runner import HandlerContext, Outcome, TaskStatus
 from altlas_runner.execution import RunInfo, TaskAttempt
-from altlas_runner.task_manager.handlers import HandlerExecutor, HandlerFunction, collect_handlers
+from altlas_runner.handlers import HandlerExecutor, HandlerFunction, collect_handlers
 from altlas_runner.testing import alt_file_of
 from tests.handlers.running import run_tasks, task
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from altlas_runner import ConfigurationError, HandlerContext, RunnerConfig, handler
-from altlas_runner.task_manager.handlers import collect_handlers, installed_handlers
+from altlas_runner.handlers import collect_handlers, installed_handlers
 from tests.handlers import functions
 
 MODULE = """

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from altlas_runner import Outcome, Usage
-from altlas_runner.task_manager.handlers.json_values import json_copy
-from altlas_runner.task_manager.handlers.kept_output import KeptOutput
-from altlas_runner.task_manager.handlers.messages import packed, read
-from altlas_runner.task_manager.handlers.outcomes import outcome_from_json, outcome_to_json
+from altlas_runner.handlers.json_values import json_copy
+from altlas_runner.handlers.kept_output import KeptOutput
+from altlas_runner.handlers.messages import packed, read
+from altlas_runner.handlers.outcomes import outcome_from_json, outcome_to_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -103,7 +103,7 @@ def test_a_run_of_many_plain_handlers_leaves_no_thread() -> None:
 
 @pytest.mark.slow
 def test_threads_that_were_given_up_do_not_pile_up_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("altlas_runner.task_manager.handlers.threads._MOST_GIVEN_UP", 2)
+    monkeypatch.setattr("altlas_runner.handlers.threads._MOST_GIVEN_UP", 2)
     release = threading.Event()
     tasks = [task("deaf", f"t{n}", timeout_seconds=1) for n in range(3)]
     results = run_tasks({"deaf": lambda _: release.wait(60)}, *tasks, max_concurrency=1, stop_grace_seconds=0.1)

@@ -17,7 +17,7 @@ ALT = {
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """A file in the place of a text, an object or a path that could be one; what is wrong with a request stays wrong."""
+    """A file in the place of a text, an object or a path that could be one; what is wrong elsewhere stays wrong."""
     if not isinstance(body, dict) or not zlib.crc32(repr(body).encode("utf-8", "replace")) % 4:
         return body
     path = body.get("alt_file_path")

@@ -62,7 +62,10 @@ class Watch:
     def watching(self, server: RunningServer) -> Iterator[None]:
         host, port = server.address
         prober = subprocess.Popen(
-            [sys.executable, probing.__file__, host, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, probing.__file__, host, str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         with prober:
             try:

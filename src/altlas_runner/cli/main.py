@@ -99,6 +99,7 @@ def main() -> None:
 
 def all_commands() -> list[click.Command]:
     """Every command, each imported now."""
+    from altlas_runner.cli.batch import batch
     from altlas_runner.cli.convert import convert
     from altlas_runner.cli.diff import diff
     from altlas_runner.cli.explain import explain
@@ -123,6 +124,7 @@ def all_commands() -> list[click.Command]:
         resume,
         runs,
         prune,
+        batch,
         validate,
         explain,
         plan,

@@ -62,6 +62,13 @@ _OPTIONS = [
         default=None,
         help="Let tasks of the type command run programs: the file may then do whatever you may do.",
     ),
+    click.option(
+        "--engine", type=click.Choice(["local", "dask"]), help="Where handlers run: here, or on a Dask cluster."
+    ),
+    click.option(
+        "--dask-address", metavar="ADDRESS", help="Address of the Dask scheduler, such as tcp://10.0.0.1:8786."
+    ),
+    click.option("--dask-store", metavar="PLACE", help="Shared directory or fsspec URL for contents over 1 MiB."),
     click.option("--fail-fast/--no-fail-fast", "fail_fast", default=None, help="End the run at the first failure."),
     click.option(
         "--deadline",

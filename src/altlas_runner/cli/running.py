@@ -15,10 +15,10 @@ import click
 from altlas_runner.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_STOPPED
 from altlas_runner.cli.progress import Progress
 from altlas_runner.event_loop import run_to_end
+from altlas_runner.handlers.process_group import kill_all
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.runner import Runner
-from altlas_runner.task_manager.handlers.process_group import kill_all
 
 __all__ = ["run_and_tell"]
 

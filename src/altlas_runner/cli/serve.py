@@ -61,6 +61,12 @@ _OF_THE_SERVER = (
 @click.option(
     "--handlers", metavar="MODULE:ATTRIBUTE", multiple=True, help="Python functions that do tasks; repeatable."
 )
+@click.option(
+    "--journal/--no-journal",
+    "journal",
+    default=None,
+    help="Write down what happens, so that runs that a crash interrupts can be resumed; on by default.",
+)
 @click.option("--graphs/--no-graphs", "generate_graphs", default=None, help="Draw the task graphs as PNG.")
 @click.option("--max-running", type=click.IntRange(1), help="Runs at one time. Default: 64.")
 @click.option("--max-queued", type=click.IntRange(0), help="Runs that may wait. Default: 1000.")

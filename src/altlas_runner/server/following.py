@@ -7,10 +7,12 @@ import contextlib
 
 from aiohttp import web
 
+from altlas_runner.runs import RunEntry
 from altlas_runner.server.answering import base_of, json_answer
 from altlas_runner.server.event_log import EventLog
 from altlas_runner.server.models import RunAnswer, RunList
 from altlas_runner.server.operations import JSON, Answer, Operation, Parameter, Text
+from altlas_runner.server.past_runs import PastRun
 from altlas_runner.server.problems import Problem
 from altlas_runner.server.runs import Run
 from altlas_runner.server.service import Service
@@ -103,7 +105,7 @@ class FollowingEndpoints:
                 "Cancel a run. Its bundle is written all the same; one that has ended stays as it is.",
                 self.cancel_run,
                 {202: Answer("The run is told to stop.", RunAnswer), 200: Answer("It had ended before.", RunAnswer)},
-                _NO_SUCH_RUN,
+                {**_NO_SUCH_RUN, 409: "Another process runs it."},
                 (RUN_ID_PARAMETER,),
                 route=f"/api/v1/runs/{{request_id:{RUN_ID}}}",
             ),
@@ -128,33 +130,37 @@ class FollowingEndpoints:
         limit = _number(request.query.get("limit", str(_USUALLY_LISTED)), 1, _MOST_LISTED)
         if limit is None:
             raise Problem(400, f"limit must be a number from 1 to {_MOST_LISTED}")
-        runs = self._service.runs.newest_first()
+        runs = await self._service.newest_first()
         before = request.query.get("before")
         if before is not None:
-            place = next((place for place, run in enumerate(runs) if run.id == before), None)
+            place = next((place for place, run in enumerate(runs) if _id_of(run) == before), None)
             if place is None:
                 raise Problem(404, "before must be the id of a run, and there is none with this one")
             runs = runs[place + 1 :]
-        page = [self._service.answer(run, base_of(request)) for run in runs[:limit]]
+        page = [await self._service.answer(run, base_of(request)) for run in runs[:limit]]
         return json_answer(RunList(runs=page, next_before=page[-1].request_id if len(runs) > limit else None))
 
     async def get_run(self, request: web.Request) -> web.StreamResponse:
         """One run."""
-        return json_answer(self._service.answer(self._run(request), base_of(request)))
+        return json_answer(await self._service.answer(await self._run(request), base_of(request)))
 
     async def cancel_run(self, request: web.Request) -> web.StreamResponse:
         """Cancel a run."""
-        run = self._run(request)
+        run = await self._run(request)
         ended = run.state.has_ended
-        self._service.runs.cancel(run, "cancelled over HTTP")
-        return json_answer(self._service.answer(run, base_of(request)), status=200 if ended else 202)
+        if isinstance(run, Run):
+            self._service.runs.cancel(run, "cancelled over HTTP")
+        elif not ended:
+            raise Problem(409, f"another process runs it ({run.entry.owner or 'unknown'}), and only that can cancel it")
+        return json_answer(await self._service.answer(run, base_of(request)), status=200 if ended else 202)
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """Stream the events of a run."""
-        log = self._run(request).events
+        run = await self._run(request)
         seen = _number(request.headers.get("Last-Event-ID", "0"), 0, _HIGHEST)
         if seen is None:
             raise Problem(400, "Last-Event-ID must be the number of an event")
+        log = run.events if isinstance(run, Run) else await self._log_of(run)
         if log.ended and seen >= log.last:
             return web.Response(status=204)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
@@ -163,8 +169,16 @@ class FollowingEndpoints:
         await _send(log, seen, response)
         return response
 
-    def _run(self, request: web.Request) -> Run:
-        run = self._service.runs.find(request.match_info["request_id"])
+    async def _log_of(self, run: PastRun) -> EventLog:
+        """What is left of the events of a run of which only the bundle is there."""
+        log = EventLog()
+        for event in await self._service.past.events(run):
+            log.add(event)
+        log.end()
+        return log
+
+    async def _run(self, request: web.Request) -> Run | PastRun:
+        run = await self._service.find(request.match_info["request_id"])
         if run is None:
             raise Problem(404, "there is no run with this id")
         return run
@@ -198,3 +212,7 @@ def _number(text: str, least: int, most: int) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= 16):
         return None
     return number if least <= (number := int(text)) <= most else None
+
+
+def _id_of(run: Run | RunEntry) -> str:
+    return run.id if isinstance(run, Run) else run.run_id

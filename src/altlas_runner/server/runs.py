@@ -25,12 +25,20 @@ from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager import Event, new_run_id
 from altlas_runner.task_manager.events import RunFinished, RunStarted, TaskFinished, TaskStarted, TaskWaiting
 
-__all__ = ["QueueFullError", "Run", "Runs", "StoppingError"]
+__all__ = ["END_REASONS", "QueueFullError", "Run", "Runs", "StoppingError"]
 
 _log = logging.getLogger("altlas_runner")
 
 _MOST_EVENT_BYTES = 64 << 20
 """Of the events of all ended runs that are kept."""
+
+END_REASONS = {
+    "CANCELLED": "the run was cancelled",
+    "RUN_DEADLINE": "the run's deadline passed",
+    "FAIL_FAST": "a task failed, and the run was to end then",
+    "BUDGET_EXCEEDED": "the budget of the run was used up",
+}
+"""Why a run ended early, in words, by the code that stands in its events and results."""
 
 
 class QueueFullError(AltlasRunnerError):
@@ -243,7 +251,7 @@ class Runs:
             self._move(order, event.task_id, event.result.status)
             self.ended_tasks[event.result.status] += 1
         elif isinstance(event, RunFinished):
-            run.error = _END_REASONS.get(event.reason or "")
+            run.error = END_REASONS.get(event.reason or "")
         elif isinstance(event, RunStarted) and run.cancelled_because is not None:
             self._runner.cancel(run.cancelled_because, run_id=run.id)
 
@@ -286,11 +294,3 @@ class Runs:
             oldest = self._ended.popleft()
             self._ended_bytes -= oldest.events.size
             del self._runs[oldest.id]
-
-
-_END_REASONS = {
-    "CANCELLED": "the run was cancelled",
-    "RUN_DEADLINE": "the run's deadline passed",
-    "FAIL_FAST": "a task failed, and the run was to end then",
-    "BUDGET_EXCEEDED": "the budget of the run was used up",
-}

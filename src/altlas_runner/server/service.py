@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import heapq
 import hmac
 import logging
 import secrets
@@ -14,9 +15,13 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from altlas_runner.config import RunnerConfig
+from altlas_runner.last_file.bundle import REPORT_NAME
+from altlas_runner.last_file.models import RESULT_NAME
 from altlas_runner.runner import Runner
+from altlas_runner.runs import RunEntry
 from altlas_runner.server.config import ServerConfig
 from altlas_runner.server.models import RunAnswer, TaskCounts
+from altlas_runner.server.past_runs import PastRun, PastRuns
 from altlas_runner.server.reading import RequestReader
 from altlas_runner.server.runs import Run, Runs
 from altlas_runner.shared_slots import SharedSlots
@@ -37,19 +42,21 @@ class Service:
     """The service behind the endpoints. To be used in an `async with` block, which ends every run.
 
     Args:
-        config: of the runs. Their deadline is at most the service's.
+        config: of the runs. Their deadline is at most the service's, and they have journals unless it says otherwise.
         server: of everything else.
     """
 
     def __init__(self, config: RunnerConfig, server: ServerConfig) -> None:
         longest = min(config.run_deadline_seconds or server.max_run_seconds, server.max_run_seconds)
-        self.config = config.model_copy(update={"run_deadline_seconds": longest})
+        journal = config.journal or "journal" not in config.model_fields_set
+        self.config = config.model_copy(update={"run_deadline_seconds": longest, "journal": journal})
         self.server = server
         self.reader = RequestReader(server)
         self.started_at = datetime.now(UTC)
         slots = SharedSlots(config.max_concurrent_tasks, "CONCURRENCY")
         self._runner = Runner(self.config, use_installed_handlers=True, shared_slots=slots)
         self.runs = Runs(self._runner, server)
+        self.past = PastRuns(self.config.output_dir)
         self._stack = AsyncExitStack()
         self._secret = secrets.token_bytes(32)
         self._ai_service: AiServiceState = "unknown"
@@ -68,13 +75,28 @@ class Service:
 
     # -- how runs are shown ------------------------------------------------------------------------------------------
 
-    def answer(self, run: Run, base: str) -> RunAnswer:
+    async def find(self, run_id: str) -> Run | PastRun | None:
+        """The run with this id, or None."""
+        return self.runs.find(run_id) or await self.past.find(run_id)
+
+    async def newest_first(self) -> list[Run | RunEntry]:
+        """Every run; those that are known from their bundles alone as the list of these has them."""
+        past = await self.past.newest_first()
+        ours: list[Run | RunEntry] = [*self.runs.newest_first()]
+        others = (entry for entry in past if self.runs.find(entry.run_id) is None)
+        return list(heapq.merge(ours, others, key=_began_at, reverse=True))
+
+    async def answer(self, run: Run | PastRun | RunEntry, base: str) -> RunAnswer:
         """A run as it is shown.
 
         Args:
             run: to be shown.
             base: the path below which the service is embedded.
         """
+        if isinstance(run, RunEntry):
+            run = await self.past.details(run)
+        if isinstance(run, PastRun):
+            return self._past_answer(run, base)
         return RunAnswer(
             request_id=run.id,
             title=run.title,
@@ -87,6 +109,24 @@ class Service:
             last_file_path=run.last_file_path,
             report_path=run.report_path,
             report_url=None if run.report_path is None else base + self.report_url(run.id),
+            error=run.error,
+        )
+
+    def _past_answer(self, run: PastRun, base: str) -> RunAnswer:
+        entry = run.entry
+        has_ended = entry.state == "finished"
+        return RunAnswer(
+            request_id=entry.run_id,
+            title=entry.title,
+            status=run.state,
+            created_at=entry.started_at,
+            started_at=entry.started_at,
+            completed_at=entry.ended_at,
+            task_count=run.task_count,
+            counts=TaskCounts(**{status.value: count for status, count in run.counts.items()}),
+            last_file_path=str(entry.directory / RESULT_NAME) if has_ended else None,
+            report_path=str(entry.directory / REPORT_NAME) if has_ended else None,
+            report_url=base + self.report_url(entry.run_id) if has_ended else None,
             error=run.error,
         )
 
@@ -132,3 +172,7 @@ class Service:
             return "unreachable"
         writer.close()
         return "reachable"
+
+
+def _began_at(run: Run | RunEntry) -> datetime:
+    return run.created_at if isinstance(run, Run) else run.started_at

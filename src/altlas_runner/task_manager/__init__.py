@@ -1,5 +1,6 @@
 """Scheduling and driving: which task runs when, and what became of it."""
 
+from altlas_runner.handlers import HandlerContext, handler
 from altlas_runner.task_manager.events import (
     AttemptFailed,
     Event,
@@ -13,7 +14,6 @@ from altlas_runner.task_manager.events import (
     TaskStarted,
     TaskWaiting,
 )
-from altlas_runner.task_manager.handlers import HandlerContext, handler
 from altlas_runner.task_manager.manager import TaskManager, new_run_id
 from altlas_runner.task_manager.observing import Observer
 from altlas_runner.task_manager.scheduler import Scheduler

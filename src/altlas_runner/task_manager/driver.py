@@ -332,6 +332,7 @@ _LOOKED_UP: dict[str, Callable[[Driver, int, int], Any]] = {
     "alternative": lambda driver, task, number: driver.scheduler.alternative(task),
     "wake": lambda driver, task, number: partial(driver.wake, task),
     "deadline": lambda driver, task, number: driver.scheduler.deadline_of(task),
+    "files": lambda driver, task, number: None,
 }
 
 

@@ -212,7 +212,7 @@ class Ledger:
             task in self.last_start  # it failed before, or was held
             or task in self.attempts  # before the run was resumed
             or kept is not None
-            or outcome.model is not None
+            or outcome.service is not None
             or outcome.metadata is not None
         ):
             self.note_end(task, TaskStatus.COMPLETED, None, None, outcome, now)

@@ -16,6 +16,7 @@ from uuid import uuid4
 from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
 from altlas_runner.errors import AltValidationError, ConfigurationError, ReferenceNotFoundError
 from altlas_runner.execution import NO_PREFERENCES, ArtifactStore, Executor, Preferences, RetryingExecutor, RunInfo
+from altlas_runner.handlers import HandlerEngine, HandlerExecutor, HandlerSource, collect_handlers
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.shared_slots import SharedSlots, SlottedExecutor
@@ -23,7 +24,6 @@ from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.driver import Driver
 from altlas_runner.task_manager.events import Event
-from altlas_runner.task_manager.handlers import HandlerExecutor, HandlerSource, collect_handlers
 from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.observing import Observer, Observers
@@ -56,6 +56,7 @@ class TaskManager:
         max_concurrency: greatest number of attempts at one time; None is the number of CPUs.
         handlers: functions by the `parameters.task_type` of the tasks they do, or a list of those that `@handler`
             named. All other tasks go to the executor.
+        engine: runs handlers of its own elsewhere, such as a `DaskExecutor`; `handlers` go before those.
         artifacts_dir: where handlers put files, in a directory for each task; None takes a new temporary directory.
         artifact_store: keeps the artifacts of tasks as these complete, such as
             `LastFileGenerator.artifact_store(run_id)`; without one, what handlers and executors give away beside their
@@ -100,6 +101,7 @@ class TaskManager:
         max_concurrency: int | None = None,
         *,
         handlers: HandlerSource | None = None,
+        engine: HandlerEngine | None = None,
         artifacts_dir: Path | None = None,
         artifact_store: ArtifactStore | None = None,
         on_event: Observer | Sequence[Observer] | None = None,
@@ -131,7 +133,9 @@ class TaskManager:
         if any(diagnostic.severity == "error" for diagnostic in diagnostics):
             raise AltValidationError(diagnostics)
         self.run_id = run_id or new_run_id()
-        self._handlers = HandlerExecutor(alt_file, collect_handlers(handlers), executor, artifacts_dir=artifacts_dir)
+        self._handlers = HandlerExecutor(
+            alt_file, collect_handlers(handlers), executor, engine=engine, artifacts_dir=artifacts_dir
+        )
         if executor is None or self._handlers.handled:
             executor = self._handlers
         self._executor = executor if shared_slots is None else SlottedExecutor(executor, shared_slots)

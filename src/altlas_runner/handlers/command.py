@@ -18,10 +18,10 @@ from typing import IO, Any
 
 from altlas_runner.errors import HandlerError
 from altlas_runner.execution import Outcome
-from altlas_runner.task_manager.handlers.context import HandlerContext
-from altlas_runner.task_manager.handlers.declaring import handler
-from altlas_runner.task_manager.handlers.kept_output import KeptOutput
-from altlas_runner.task_manager.handlers.process_group import ProcessGroup
+from altlas_runner.handlers.context import HandlerContext
+from altlas_runner.handlers.declaring import handler
+from altlas_runner.handlers.kept_output import KeptOutput
+from altlas_runner.handlers.process_group import ProcessGroup
 
 __all__ = ["command"]
 

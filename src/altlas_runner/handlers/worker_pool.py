@@ -15,15 +15,15 @@ from typing import Any
 
 from altlas_runner.errors import HandlerError
 from altlas_runner.execution import Outcome
-from altlas_runner.task_manager.handlers.messages import packed, read
-from altlas_runner.task_manager.handlers.outcomes import outcome_from_json
-from altlas_runner.task_manager.handlers.process_group import ProcessGroup
+from altlas_runner.handlers.messages import packed, read
+from altlas_runner.handlers.outcomes import outcome_from_json
+from altlas_runner.handlers.process_group import ProcessGroup
 
 __all__ = ["WorkerPool"]
 
 _PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from altlas_runner.task_manager.handlers.worker import main; main(int(sys.argv[2]))"
+    "from altlas_runner.handlers.worker import main; main(int(sys.argv[2]))"
 )
 _CLOSE_SECONDS = 5.0
 _LAST_BREATH_SECONDS = 1.0

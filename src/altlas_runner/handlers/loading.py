@@ -8,7 +8,7 @@ from typing import Any
 
 from altlas_runner.alt_file.spelling import Spelling
 from altlas_runner.errors import ConfigurationError
-from altlas_runner.task_manager.handlers.declaring import Handler, HandlerFunction, mark_of
+from altlas_runner.handlers.declaring import Handler, HandlerFunction, mark_of
 
 __all__ = ["ENTRY_POINT_GROUP", "HandlerSource", "collect_handlers", "installed_handlers"]
 

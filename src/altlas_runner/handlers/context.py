@@ -12,8 +12,8 @@ from typing import Any
 
 from altlas_runner.alt_file import Task
 from altlas_runner.execution import RunInfo
-from altlas_runner.task_manager.handlers.artifact_directory import ArtifactDirectory, temporary_artifacts_path
-from altlas_runner.task_manager.handlers.json_values import json_copy
+from altlas_runner.handlers.artifact_directory import ArtifactDirectory, temporary_artifacts_path
+from altlas_runner.handlers.json_values import json_copy
 
 __all__ = ["LOGGER_NAME", "HandlerContext", "TaskLog"]
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import logging
 import os
 import queue
 import signal
 import socket
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -20,20 +17,21 @@ from typing import Any
 from altlas_runner.alt_file import Task
 from altlas_runner.errors import HandlerError
 from altlas_runner.execution import Outcome, RunInfo
-from altlas_runner.task_manager.handlers import executor
-from altlas_runner.task_manager.handlers.artifact_directory import ArtifactDirectory
-from altlas_runner.task_manager.handlers.context import LOGGER_NAME, HandlerContext
-from altlas_runner.task_manager.handlers.declaring import HandlerFunction
-from altlas_runner.task_manager.handlers.messages import packed, receive
-from altlas_runner.task_manager.handlers.outcomes import call, failure_of, outcome_to_json
+from altlas_runner.handlers.artifact_directory import ArtifactDirectory
+from altlas_runner.handlers.context import LOGGER_NAME, HandlerContext
+from altlas_runner.handlers.messages import packed, receive
+from altlas_runner.handlers.outcomes import call, failure_of, outcome_to_json
+from altlas_runner.handlers.places import FunctionPlace, load_function
 
 __all__ = ["main"]
 
-_SCRIPT_NAME = "__altlas_handlers__"
+_NICENESS = 5
+"""However many handlers keep the CPUs busy, whoever must stop them gets its turn."""
 
 
 def main(descriptor: int) -> None:
     """Serve the runner at the other end of a socket."""
+    os.nice(_NICENESS)
     connection = socket.socket(fileno=descriptor)
     os.register_at_fork(after_in_child=connection.close)  # only our own end tells the runner that we are gone
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -65,7 +63,7 @@ def _listen(connection: socket.socket, requests: queue.SimpleQueue[dict[str, Any
 
 def _serve(request: dict[str, Any], send: Any) -> Outcome:
     try:
-        function = _load(request["module"], request["script"], request["name"])
+        function = load_function(FunctionPlace(request["module"], request["script"], request["name"]))
     except BaseException as error:  # a foreign module may raise anything
         text = f"the process of the handler cannot load it: {type(error).__name__}: {error}"
         return Outcome.failed("HANDLER_NOT_LOADED", text)
@@ -81,28 +79,6 @@ def _serve(request: dict[str, Any], send: Any) -> Outcome:
         listener=lambda kind, fields: send({"emit": [kind, fields]}),
     )
     return call(function, context)
-
-
-def _load(module: str | None, script: str | None, name: str) -> HandlerFunction:
-    if module is None and _SCRIPT_NAME not in sys.modules:
-        spec = importlib.util.spec_from_file_location(_SCRIPT_NAME, script)
-        assert spec is not None
-        assert spec.loader is not None
-        loaded = importlib.util.module_from_spec(spec)
-        sys.modules[_SCRIPT_NAME] = loaded
-        executor.loading_script = True
-        try:
-            spec.loader.exec_module(loaded)
-        except BaseException:
-            del sys.modules[_SCRIPT_NAME]
-            raise
-        finally:
-            executor.loading_script = False
-    found: Any = importlib.import_module(module or _SCRIPT_NAME)
-    for part in name.split("."):
-        found = getattr(found, part)
-    function: HandlerFunction = found
-    return function
 
 
 class _Sender(logging.Handler):

@@ -8,10 +8,10 @@ from typing import Any
 
 from altlas_runner.errors import HandlerError
 from altlas_runner.execution import Outcome
+from altlas_runner.handlers.artifact_directory import ArtifactDirectory
+from altlas_runner.handlers.context import HandlerContext
+from altlas_runner.handlers.json_values import json_copy
 from altlas_runner.results import Usage
-from altlas_runner.task_manager.handlers.artifact_directory import ArtifactDirectory
-from altlas_runner.task_manager.handlers.context import HandlerContext
-from altlas_runner.task_manager.handlers.json_values import json_copy
 
 __all__ = ["call", "failure_of", "outcome_from_json", "outcome_of", "outcome_to_json"]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Literal, TypeVar
 
 from altlas_runner.errors import ConfigurationError
-from altlas_runner.task_manager.handlers.context import HandlerContext
+from altlas_runner.handlers.context import HandlerContext
+from altlas_runner.handlers.places import FunctionPlace, place_of
 
 __all__ = ["Handler", "HandlerFunction", "handler", "mark_of"]
 
@@ -113,44 +112,4 @@ class Handler:
         Raises:
             ConfigurationError: it is not at the top level of a module or a script.
         """
-        module = getattr(self.function, "__module__", None)
-        name = getattr(self.function, "__qualname__", None)
-        found: Any = sys.modules.get(module or "")
-        for part in (name or "").split("."):
-            found = getattr(found, part, None)
-        if found is not self.function or module is None or name is None:
-            raise ConfigurationError(
-                f'the handler "{self.name}" runs in a process, so its function must stand at the top level of a '
-                "module (no lambda, no inner function, no method)"
-            )
-        if module != "__main__":
-            return FunctionPlace(module, None, name)
-        return _place_in_main(sys.modules["__main__"], name, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionPlace:
-    """A function at the top level of a module.
-
-    Attributes:
-        module: its name, or None for a script.
-        script: the path of the script, or None.
-        name: of the function in it.
-    """
-
-    module: str | None
-    script: str | None
-    name: str
-
-
-def _place_in_main(main: ModuleType, name: str, handler_name: str) -> FunctionPlace:
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:  # started with python -m
-        return FunctionPlace(spec.name, None, name)
-    script = getattr(main, "__file__", None)
-    if script is None:
-        raise ConfigurationError(
-            f'the handler "{handler_name}" runs in a process, which cannot find a function typed into a session: '
-            "put it in a file"
-        )
-    return FunctionPlace(None, script, name)
+        return place_of(self.function, self.name)

@@ -1,0 +1,83 @@
+"""What runs the files of a batch: this program, or the workers of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from altlas_runner.batch.file_runs import run_file_here
+from altlas_runner.batch.rows import BatchRow, BatchSummary
+from altlas_runner.batch.running import OnRow, run_batch
+from altlas_runner.batch.sources import BatchFile
+from altlas_runner.errors import ConfigurationError
+from altlas_runner.handlers import Handler
+
+if TYPE_CHECKING:
+    from altlas_runner.dask_executor import DaskConnection
+    from altlas_runner.runner import Runner
+
+__all__ = ["Unit", "execute_many"]
+
+Unit = Literal["file", "task"]
+"""What a worker of a cluster is given at a time."""
+
+_FILES_AT_ONCE = 8
+
+
+async def execute_many(
+    runner: Runner,
+    files: Iterable[Path | str | BatchFile],
+    cluster: DaskConnection | None,
+    handlers: Mapping[str, Handler],
+    stopping: asyncio.Event,
+    *,
+    unit: Unit,
+    files_at_once: int | None,
+    inputs: Mapping[str, Any],
+    seed: int | None,
+    retry_failed: bool,
+    on_row: OnRow | None,
+) -> BatchSummary:
+    """Run a batch for `Runner.execute_many`, which says what most arguments mean.
+
+    Args:
+        runner: open; it runs the files, or single tasks of them are given to workers by it.
+        files: paths, or files with inputs of their own.
+        cluster: the runner's, or None when it has none.
+        handlers: the runner's.
+        stopping: when it is set, no further file is begun, and what runs on workers is stopped.
+        unit: as there.
+        files_at_once: as there.
+        inputs: as there.
+        seed: as there.
+        retry_failed: as there.
+        on_row: as there.
+
+    Raises:
+        ConfigurationError: a handler cannot be used, or there is no cluster whose workers could be given tasks.
+        BundleError: the index, a bundle or the page cannot be written.
+    """
+    config = runner.config
+    if unit == "task" and cluster is None:
+        raise ConfigurationError("single tasks can be given only to the workers of a cluster: use the engine dask")
+    run: Callable[..., Coroutine[Any, Any, BatchRow]] = partial(run_file_here, runner)
+    if cluster is not None and unit == "file":
+        from altlas_runner.batch.on_workers import FilesOnWorkers  # Dask is large, and an extra
+
+        run = FilesOnWorkers(cluster, config, handlers, stopping).run
+
+    async def run_file(file: BatchFile, content: bytes, sha256: str) -> BatchRow:
+        return await run(str(file.path), content, sha256, inputs={**inputs, **file.inputs}, seed=seed)
+
+    return await run_batch(
+        [each if isinstance(each, BatchFile) else BatchFile(Path(each)) for each in files],
+        run_file,
+        Path(config.output_dir),
+        files_at_once=files_at_once or max(_FILES_AT_ONCE, 2 * (cluster.threads if cluster is not None else 0)),
+        stopping=stopping,
+        retry_failed=retry_failed,
+        on_row=on_row,
+    )
