@@ -7,7 +7,7 @@ from tests.simulation.planting import Fault
 
 __all__ = ["FAULTS"]
 
-_RECORDED = "            self._recorder.record(facts)\n            return []\n"
+_RECORDED = "            recorder.record(facts)\n            return []\n"
 
 FAULTS: list[tuple[Fault, Check]] = [
     # what is on the disk
@@ -32,8 +32,8 @@ FAULTS: list[tuple[Fault, Check]] = [
     (
         Fault(
             "of a group only the first record is written",
-            'self._database.add(b"".join(lines))',
-            "self._database.add(lines[0])",
+            'content = b"".join(lines)',
+            "content = lines[0]",
         ),
         power_loss,
     ),
@@ -50,18 +50,17 @@ FAULTS: list[tuple[Fault, Check]] = [
         Fault(
             "dependents and observers hear before the commit",
             _RECORDED,
-            "            self._recorder.record(facts)\n"
-            "            self._steps[-1] = _Step([], [], is_last)\n"
-            "            return super()._perform(starts, [], events)\n",
+            "            recorder.record(facts)\n"
+            "            self._steps[-1] = ([], [], is_last)\n"
+            "            self._follow([], events)\n            return starts\n",
         ),
         power_loss,
     ),
     (
         Fault(
             "observers hear before the commit",
-            "            self._steps.append(_Step(starts, events, is_last))\n",
-            "            super()._perform([], [], events)\n"
-            "            self._steps.append(_Step(starts, [], is_last))\n",
+            "            self._steps.append((starts, events, is_last))\n",
+            "            self._follow([], events)\n            self._steps.append((starts, [], is_last))\n",
         ),
         power_loss,
     ),
@@ -69,8 +68,8 @@ FAULTS: list[tuple[Fault, Check]] = [
         Fault(
             "calls go out while their start is written",
             _RECORDED,
-            "            self._steps[-1] = self._steps[-1]._replace(starts=[])\n"
-            "            self._recorder.record(facts)\n            return starts\n",
+            "            self._steps[-1] = ([], events, is_last)\n"
+            "            recorder.record(facts)\n            return starts\n",
         ),
         doubt,
     ),
@@ -90,8 +89,8 @@ FAULTS: list[tuple[Fault, Check]] = [
     (
         Fault(
             "a result is written twice",
-            "facts.append(TaskEnded(event.result))",
-            "facts += [TaskEnded(event.result)] * 2",
+            "facts.append(_completed(result) if type(result) is FirstTry else TaskEnded(result))",
+            "facts += [_completed(result) if type(result) is FirstTry else TaskEnded(result)] * 2",
         ),
         kills,
     ),
@@ -106,8 +105,8 @@ FAULTS: list[tuple[Fault, Check]] = [
     (
         Fault(
             "the last line of a row is not read",
-            'in row.split(b"\\n")[:-1]:\n            yield read_line(line)',
-            'in row.split(b"\\n")[: max(1, row.count(b"\\n") - 1)]:\n            yield read_line(line)',
+            'in row.split(b"\\n")[:-1]:\n            yield from read_line(line)',
+            'in row.split(b"\\n")[: max(1, row.count(b"\\n") - 1)]:\n            yield from read_line(line)',
         ),
         kills,
     ),

@@ -22,9 +22,11 @@ def results_in(bundle: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for (content,) in rows:
         for line in content.splitlines():
-            kind, *values = json.loads(line.partition(b" ")[2])
-            if kind == "task":
-                found[values[0]["task_id"]] += 1
-            elif kind == "reopened":
-                found.subtract(values[0])
+            for kind, *values in json.loads(line.partition(b" ")[2]):
+                if kind == "done":
+                    found[values[0]] += 1
+                elif kind == "task":
+                    found[values[0]["task_id"]] += 1
+                elif kind == "reopened":
+                    found.subtract(values[0])
     return found

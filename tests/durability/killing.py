@@ -122,9 +122,10 @@ class Ordeal:
             output = made_by[task_id]
             if not isinstance(output, dict) or numbers != {output["call"]}:
                 self.problems.append(f"{task_id}: dependents saw the results of calls {numbers}, kept is {output}")
-        for task_id, count in results_in(bundle).items():
-            if count != 1:
-                self.problems.append(f"{count} results of {task_id} in the journal")
+        written = results_in(bundle)
+        for task_id in made_by:
+            if written[task_id] != 1:
+                self.problems.append(f"{written[task_id]} results of {task_id} in the journal")
         if outcome_of(bundle) != expected:
             self.problems.append(f"the LAST file of {bundle} is not that of an uninterrupted run")
 

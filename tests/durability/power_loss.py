@@ -175,6 +175,7 @@ def _differences(
     recorded: RecordedRun, called: set[str], acknowledged: set[str], bundle: Path, calls: Counter[str]
 ) -> list[str]:
     problems = [f"{task_id} was called {count} times" for task_id, count in sorted(calls.items()) if count > 1]
+    written = results_in(bundle)
     for result in LastFile.from_path(bundle).task_results:
         task_id = result.task_id
         made_by = result.output["call"] if isinstance(result.output, dict) else None
@@ -184,7 +185,8 @@ def _differences(
             problems.append(f"{task_id}: its result is that of call {made_by}, though none had been made")
         elif task_id in calls and made_by != LATER + 1:
             problems.append(f"{task_id} was called, and the result is another one")
-    problems += [f"{count} results of {task_id}" for task_id, count in sorted(results_in(bundle).items()) if count > 1]
+        if written[task_id] != 1:
+            problems.append(f"{written[task_id]} results of {task_id} in the journal")
     if outcome_of(bundle) != recorded.outcome:
         problems.append("the LAST file is not that of the run that nothing happened to")
     return problems
