@@ -287,16 +287,17 @@ class Runner:
                 editions=order.editions,
                 restored=order.restored,
             )
-            journal = await order.made_ready(generator, redactor, journal=self.config.journal)
-            if journal is not None:
-                stack.push_async_callback(asyncio.to_thread, journal.close)
-            self._running[run_id] = manager
+            self._running[run_id] = manager  # from now on it can be cancelled
             try:
-                results = await manager.run(journal)
-            except BaseException:
-                if journal is None:
-                    generator.remove_directory(run_id)
-                raise
+                journal = await order.made_ready(generator, redactor, journal=self.config.journal)
+                if journal is not None:
+                    stack.push_async_callback(asyncio.to_thread, journal.close)
+                try:
+                    results = await manager.run(journal)
+                except BaseException:
+                    if journal is None:
+                        generator.remove_directory(run_id)
+                    raise
             finally:
                 del self._running[run_id]
             make_bundle = partial(

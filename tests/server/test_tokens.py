@@ -46,7 +46,7 @@ def test_with_a_token_only_health_page_and_description_are_open(tmp_path: Path) 
         for path, methods in described["paths"].items():
             for method, operation in methods.items():
                 place = path.replace("{request_id}", run_id).replace("{file}", "result.last")
-                place = place.replace("{name}", "none").replace("{ticket}", "1-x")
+                place = place.replace("{ticket}", "1-x")
                 status = server.ask(method.upper(), place, {} if method == "post" else None, nobody).status
                 assert (status == 401) == ("security" in operation), (method, path, status)
         open_ones = {
@@ -54,7 +54,8 @@ def test_with_a_token_only_health_page_and_description_are_open(tmp_path: Path) 
         }
         assert open_ones == {
             "/",
-            "/page/{name}",
+            "/assets/page.css",
+            "/assets/page.js",
             "/openapi.json",
             "/api/v1/health",
             "/api/v1/health/ready",

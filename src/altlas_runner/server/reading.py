@@ -64,6 +64,7 @@ class RequestReader:
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
+        self._turn = asyncio.Lock()
         self._parser = AltParser().with_limits(Limits(config.max_body_bytes, config.max_tasks, config.max_dependencies))
 
     async def model(self, request: web.Request, kind: type[M]) -> M:
@@ -91,7 +92,9 @@ class RequestReader:
         try:
             if len(source.content) > _LONG:
                 return await asyncio.to_thread(self._parse, source), source
-            return self._parse(source), source
+            async with self._turn:
+                await asyncio.sleep(0)  # of many requests at once, one between two looks at everything else
+                return self._parse(source), source
         except AltParseError as error:
             raise bad_file(placed(error.diagnostics, source)) from None
 

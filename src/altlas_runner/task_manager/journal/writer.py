@@ -105,11 +105,11 @@ class JournalWriter:
         records = self._records
         facts = records.get()
         while facts is not None:
-            lines = [self._line(facts)]
+            lines = [self.line(facts)]
             length = len(lines[0])
             try:
                 while length < _GROUP_BYTES and (facts := records.get_nowait()) is not None:
-                    lines.append(self._line(facts))
+                    lines.append(self.line(facts))
                     length += len(lines[-1])
                 is_last = facts is None
             except Empty:
@@ -118,7 +118,8 @@ class JournalWriter:
             tell(len(lines))
             facts = None if is_last else records.get()
 
-    def _line(self, facts: Sequence[Fact]) -> bytes:
+    def line(self, facts: Sequence[Fact]) -> bytes:
+        """The line that says these facts, without secrets; empty when there are none, or after a failure."""
         if self.failure is not None:
             return b""
         try:
