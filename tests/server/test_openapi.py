@@ -29,7 +29,9 @@ def test_no_answer_is_one_that_the_description_does_not_have(tmp_path: Path) -> 
     }
     with (
         LoopbackService() as ai,
-        running_server(tmp_path / "output", ai.url, "--alt-root", str(tmp_path / "alt"), token=TOKEN) as server,
+        running_server(
+            tmp_path / "output", ai.url, "--alt-root", str(tmp_path / "alt"), "--no-journal", token=TOKEN
+        ) as server,
     ):
         command = [
             str(Path(sys.executable).with_name("schemathesis")),
