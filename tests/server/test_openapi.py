@@ -51,5 +51,5 @@ def test_no_answer_is_one_that_the_description_does_not_have(tmp_path: Path) -> 
         for phase in ("Coverage", "Fuzzing", "Stateful"):
             assert f"✅ {phase}" in done.stdout
         runs = server.ask("GET", "/api/v1/runs?limit=200").json["runs"]
-        assert {run["status"] for run in runs} >= {"success", "cancelled"}, "it has started and cancelled runs"
+        assert "success" in {run["status"] for run in runs}, "it has started runs"
     assert "Traceback" not in server.log.read_text()
