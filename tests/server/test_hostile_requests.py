@@ -127,6 +127,9 @@ def test_every_hostile_request_is_refused_and_the_server_is_as_fast_as_before(se
             wrong.append(f"{hostile.name}: {problem}: {said[:300]!r}")
     assert not wrong, "\n".join(wrong)
     after = standing(server)
+    for _ in range(4):  # CPU time, too, grows when a neighbour is busy: only what stays is the server's own
+        if after.work_seconds > before.work_seconds * 1.5:
+            after = standing(server)
     assert after.descriptors <= before.descriptors + 1
     assert after.threads <= before.threads + 6, "the pool of threads, and nothing else"
     assert after.memory <= memory + 60_000, "kB more than after they came for the first time"
