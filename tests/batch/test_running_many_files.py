@@ -194,7 +194,16 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
         text = alt_text(f"memory{number}", 1).replace('"word"', '"memory"')
         files[number].write_text(text)
     program = Path(__file__).parent.parent.parent
-    command = [sys.executable, "-m", "altlas_runner", "batch", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "altlas_runner",
+        "batch",
+        str(tmp_path / "in"),
+        "-o",
+        str(tmp_path / "out"),
+        "--json",
+    ]
     handlers = ["--handlers", "tests.batch.many_files:word", "--handlers", "tests.batch.many_files:memory"]
     done = subprocess.run([*command, *handlers, "--quiet"], cwd=program, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
