@@ -213,7 +213,7 @@ def test_a_dropped_file_is_run_watched_live_and_its_report_opened(
     browser.click("Cancel the run")
     browser.until(f"{VERDICT} === 'cancelled'")
     assert "the run could not end" not in browser.run(TEXT)
-    browser.until("!document.querySelector('a.main-button').hidden")
+    browser.until("document.querySelector('a.main-button')?.hidden === false")
     assert browser.seen() == NO_FAULT
     browser.driver.get(browser.run("document.querySelector('a.main-button').href"))
     browser.until("document.documentElement.dataset.ready !== undefined")
@@ -376,7 +376,7 @@ def test_axe_finds_nothing_serious(browser: Browser, place: Place, tmp_path: Pat
     browser.until("document.querySelector('#sure').open")
     assert browser.serious_faults() == []
     browser.click("Cancel the run")
-    browser.until("!document.querySelector('a.main-button').hidden")
+    browser.until("document.querySelector('a.main-button')?.hidden === false")
     assert browser.serious_faults() == []
 
 
@@ -393,7 +393,7 @@ def test_nothing_makes_a_phone_scroll_to_the_side(browser: Browser, place: Place
     browser.until("document.querySelector('.task-list .failed') && document.querySelector('.task-list .running')")
     assert browser.run(too_wide) <= 0
     place.gate.open()
-    browser.until("!document.querySelector('a.main-button').hidden")
+    browser.until("document.querySelector('a.main-button')?.hidden === false")
     assert browser.run(too_wide) <= 0
     browser.click("← All runs")
     browser.until("document.querySelector('.runs li')")
@@ -418,7 +418,7 @@ def test_no_text_of_a_stranger_runs_loads_or_becomes_markup(browser: Browser, tm
         browser.drop(written(tmp_path, file, "<img src=x onerror=alert(1)>.json"))
         browser.until("document.querySelector('.diagnostics')")
         browser.click("Run")
-        browser.until("!document.querySelector('a.main-button').hidden")
+        browser.until("document.querySelector('a.main-button')?.hidden === false")
         browser.until("document.querySelectorAll('#run .task-list > li').length > 50")
         browser.click("← All runs")
         browser.until("document.querySelectorAll('.runs li').length === 50")
