@@ -4,6 +4,8 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,9 @@ pytestmark = pytest.mark.slow
 
 
 def flow(title: str, *task_ids: str) -> dict[str, Any]:
-    tasks = [{"id": task, "description": f"do {task}"} for task in task_ids]
-    for before, task in zip(tasks, tasks[1:], strict=False):
-        task["dependencies"] = [before["id"]]  # type: ignore[assignment]
+    tasks: list[dict[str, Any]] = [{"id": task, "description": f"do {task}"} for task in task_ids]
+    for before, task in pairwise(tasks):
+        task["dependencies"] = [before["id"]]
     return {"id": "flow", "title": title, "tasks": tasks}
 
 
@@ -42,88 +44,94 @@ class AiService(LoopbackService):
         return sum(request["task_id"] == task_id for request in self.requests)
 
 
-def until(what: Any, seconds: float = 30) -> None:
+def until(what: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end
         time.sleep(0.02)
 
 
-def killed(ai: AiService, output_dir: Path, *, ended: int, under_way: int) -> tuple[list[str], list[str]]:
-    """Start a service, let so many runs end and others come to their second task, kill it; the ids of both."""
-    with running_server(output_dir, ai.url, "--max-concurrency", "16") as server:
-        ended_ids = [server.start(flow(f"Ended {number}", "a", "b")) for number in range(ended)]
-        for run_id in ended_ids:
-            assert server.ended(run_id)["status"] == "success"
-        open_ids = [server.start(flow(f"Open {number}", "quick", "held", "after")) for number in range(under_way)]
-        until(lambda: ai.asked("held") == under_way)
-        server.process.kill()
-        server.process.wait(60)
-    return ended_ids, open_ids
+class Killed:
+    """What a killed service left behind, and its successor.
+
+    Attributes:
+        ai: the AI service of both.
+        output_dir: the directory of the bundles of both.
+        ended: the runs that had ended.
+        under_way: those that were at their second task of three.
+        left: the names of the files in each bundle when the successor began.
+        server: the successor.
+    """
+
+    def __init__(self, ai: AiService, output_dir: Path) -> None:
+        self.ai = ai
+        self.output_dir = output_dir
+        with running_server(output_dir, ai.url, "--max-concurrency", "16") as server:
+            self.ended = [server.start(flow(f"Ended {number}", "a", "b")) for number in range(3)]
+            for run_id in self.ended:
+                assert server.ended(run_id)["status"] == "success"
+            self.under_way = [server.start(flow(f"Open {number}", "quick", "held", "after")) for number in range(5)]
+            until(lambda: ai.asked("held") == 5)
+            server.process.kill()
+            server.process.wait(60)
+        self.left = {run_id: {file.name for file in (output_dir / run_id).iterdir()} for run_id in self.under_way}
+        self.server: RunningServer
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
+    with AiService() as ai:
+        killed = Killed(ai, tmp_path_factory.mktemp("killed") / "output")
+        with running_server(killed.output_dir, ai.url) as server:
+            killed.server = server
+            yield killed
 
 
 def listed(server: RunningServer) -> dict[str, Any]:
     return {run["request_id"]: run for run in server.ask("GET", "/api/v1/runs?limit=200").json["runs"]}
 
 
-def test_after_a_kill_ended_runs_are_there_and_the_others_are_interrupted(tmp_path: Path) -> None:
-    output_dir = tmp_path / "output"
-    with AiService() as ai:
-        ended_ids, open_ids = killed(ai, output_dir, ended=3, under_way=5)
-        for run_id in ended_ids:
-            assert assert_whole_but_for_the_journal(output_dir / run_id).status == "success"
-        for run_id in open_ids:
-            assert not (output_dir / run_id / "result.last").exists(), "no bundle says more than is true"
-        with running_server(output_dir, ai.url) as server:
-            runs = listed(server)
-            assert {run_id: runs[run_id]["status"] for run_id in ended_ids} == dict.fromkeys(ended_ids, "success")
-            assert {run_id: runs[run_id]["status"] for run_id in open_ids} == dict.fromkeys(open_ids, "interrupted")
-            for run_id in ended_ids:
-                assert server.ask("GET", runs[run_id]["report_url"]).status == 200
-            for run_id in open_ids:
-                run = server.run(run_id)
-                assert run["title"].startswith("Open")
-                assert run["task_count"] == 3
-                assert run["counts"]["completed"] == 1, "what had completed is known"
-            new = server.start(flow("After it", "a"))
-            assert server.ended(new)["status"] == "success", "the new service does what the old one did"
+def test_runs_that_had_ended_are_there_whole_with_their_reports(killed: Killed) -> None:
+    runs = listed(killed.server)
+    for run_id in killed.ended:
+        assert assert_whole(killed.output_dir / run_id).status == runs[run_id]["status"] == "success"
+        assert killed.server.ask("GET", runs[run_id]["report_url"]).status == 200
 
 
-def assert_whole_but_for_the_journal(bundle: Path) -> LastFile:
-    for file in bundle.glob("journal*"):
-        file.rename(bundle.parent / f"{bundle.name}.{file.name}")
-    return assert_whole(bundle)
-
-
-def test_an_interrupted_run_of_the_service_can_be_resumed_and_asks_for_nothing_twice(tmp_path: Path) -> None:
-    output_dir = tmp_path / "output"
-    with AiService() as ai:
-        _, (run_id,) = killed(ai, output_dir, ended=0, under_way=1)
-        ai.holds = False
-        command = [sys.executable, "-m", "altlas_runner", "resume", str(output_dir / run_id), "--service-url", ai.url]
-        done = subprocess.run([*command, "--no-graphs"], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        assert (ai.asked("quick"), ai.asked("after")) == (1, 1)
-        with running_server(output_dir, ai.url) as server:
-            assert listed(server)[run_id]["status"] == "success"
-            assert server.ask("GET", f"/runs/{run_id}/report.html").status == 200
+def test_runs_that_went_on_are_interrupted_and_what_had_completed_is_known(killed: Killed) -> None:
+    runs = listed(killed.server)
+    for number, run_id in enumerate(killed.under_way):
+        assert "result.last" not in killed.left[run_id], "no bundle says more than is true"
+        assert runs[run_id] == killed.server.run(run_id)
+        assert (runs[run_id]["status"], runs[run_id]["title"]) == ("interrupted", f"Open {number}")
+        assert (runs[run_id]["task_count"], runs[run_id]["counts"]["completed"]) == (3, 1)
 
 
 def test_the_page_shows_an_interrupted_run_with_the_command_that_goes_on_with_it(
-    browser: Browser, tmp_path: Path
+    browser: Browser, killed: Killed
 ) -> None:
-    with AiService() as ai:
-        _, (run_id,) = killed(ai, tmp_path / "output", ended=0, under_way=1)
-        with running_server(tmp_path / "output", ai.url) as server:
-            browser.open(server.url + "/")
-            browser.until("document.querySelector('.runs li')?.innerText.includes('interrupted')")
-            browser.driver.find_element("css selector", ".runs a").click()
-            browser.until("document.querySelector('#run .verdict').textContent === 'interrupted'")
-            said = browser.run("document.querySelector('#run').innerText")
-            assert "The service stopped while this run was going on" in said
-            assert f"altlas-runner resume {run_id}" in said
-            assert browser.serious_faults() == []
-            assert browser.seen() == {"ran": [], "violations": [], "errors": []}
+    browser.open(killed.server.url + "/")
+    browser.until("document.querySelector('.runs li')?.innerText.includes('interrupted')")
+    browser.driver.find_element("css selector", ".runs a").click()
+    browser.until("document.querySelector('#run .verdict')?.textContent === 'interrupted'")
+    said = browser.run("document.querySelector('#run').innerText")
+    assert "The service stopped while this run was going on" in said
+    assert f"altlas-runner resume {killed.under_way[-1]}" in said
+    assert browser.serious_faults() == []
+    assert browser.seen() == {"ran": [], "violations": [], "errors": []}
+
+
+def test_an_interrupted_run_is_resumed_and_nothing_is_asked_for_twice(killed: Killed) -> None:
+    ai, run_id = killed.ai, killed.under_way[0]
+    before = (ai.asked("quick"), ai.asked("held"), ai.asked("after"))
+    ai.holds = False
+    command = [sys.executable, "-m", "altlas_runner", "resume", str(killed.output_dir / run_id)]
+    command += ["--service-url", ai.url, "--no-graphs"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert (ai.asked("quick"), ai.asked("held"), ai.asked("after")) == (before[0], before[1] + 1, before[2] + 1)
+    assert listed(killed.server)[run_id]["status"] == "success"
+    assert killed.server.ask("GET", f"/runs/{run_id}/report.html").status == 200
 
 
 def test_sigterm_under_load_leaves_a_whole_bundle_of_every_run_that_was_accepted(tmp_path: Path) -> None:
@@ -133,8 +141,10 @@ def test_sigterm_under_load_leaves_a_whole_bundle_of_every_run_that_was_accepted
         accepted = [server.start(flow(f"Run {number}", "a", "b", "c")) for number in range(30)]
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
-    statuses = [assert_whole_but_for_the_journal(output_dir / run_id).status for run_id in accepted]
+    statuses = [assert_whole(output_dir / run_id).status for run_id in accepted]
     assert len(statuses) == 30
     asked = len(ai.requests)
     completed = sum(len(LastFile.from_path(output_dir / run_id).get_successful_tasks()) for run_id in accepted)
-    assert completed <= asked <= completed + 4, "nothing that was answered is forgotten, and nothing began after the end"
+    assert completed <= asked <= completed + 4, (
+        "nothing that was answered is forgotten, and nothing began after the end"
+    )
