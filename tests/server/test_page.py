@@ -5,12 +5,16 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from altlas_runner import RunnerConfig
+from altlas_runner.server import make_app
 from tests.browser import Browser
 from tests.last_file.hostile_texts import HOSTILE
 from tests.loopback import Answer, LoopbackService
@@ -531,6 +535,45 @@ def test_a_broken_connection_goes_on_where_it_broke(browser: Browser, place: Pla
     browser.until(f"{VERDICT} === 'completed'")
     browser.until("document.querySelectorAll('[aria-label^=Ended] li').length === 3")
     assert browser.run("document.querySelector('#trouble').hidden")
+
+
+def test_it_works_below_a_path_of_another_application(browser: Browser, tmp_path: Path) -> None:
+    with LoopbackService() as service, embedded("/tools/runner/", service.url, tmp_path) as url:
+        browser.open(url)
+        browser.driver.find_element("css selector", "textarea").send_keys(json.dumps(flow("a", title="Embedded")))
+        browser.click("Run")
+        browser.until(f"{VERDICT} === 'completed'")
+        browser.driver.get(browser.run("document.querySelector('a.main-button').href"))
+        browser.until("document.documentElement.dataset.ready !== undefined")
+        assert browser.driver.current_url.startswith(f"{url}runs/last_")
+
+
+@contextmanager
+def embedded(prefix: str, service_url: str, output_dir: Path) -> Iterator[str]:
+    """The service inside another application, in a thread; the URL of its page."""
+    listening: Future[str] = Future()
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        app = web.Application()
+        config = RunnerConfig(ai_service_url=service_url, output_dir=output_dir, generate_graphs=False)
+        app.add_subapp(prefix, make_app(config))
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        listening.set_result(f"http://127.0.0.1:{runner.addresses[0][1]}{prefix}")
+        await stop.wait()
+        await runner.cleanup()
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=[main()], daemon=True)
+    thread.start()
+    try:
+        yield listening.result(30)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+        loop.close()
 
 
 def test_light_and_dark_follow_the_system_and_the_readers_choice(browser: Browser, place: Place) -> None:
