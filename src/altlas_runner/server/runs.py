@@ -159,6 +159,10 @@ class Runs:
         self._start_next()
         return run
 
+    def __contains__(self, run_id: object) -> bool:
+        """Whether the run with this id is in memory."""
+        return run_id in self._runs
+
     def find(self, run_id: str) -> Run | None:
         """The run with this id, or None when there is none in memory."""
         return self._runs.get(run_id)
