@@ -79,7 +79,11 @@ class ExecutingEndpoints:
                 "process",
                 "Start a run, which goes on when the client goes away.",
                 self.process,
-                {202: Answer("The run was accepted.", Accepted, links=following)},
+                {
+                    202: Answer(
+                        "The run was accepted.", Accepted, links=following, headers={"Location": "As `run_url`."}
+                    )
+                },
                 {**_REFUSALS, **_NO_ROOM},
                 body=RunRequest,
             ),

@@ -17,7 +17,7 @@ class RunView {
   /** Shows a run and follows it until `close`. */
   open(id) {
     this.close();
-    Object.assign(this, { id, path: "/api/v1/runs/" + encodeURIComponent(id), run: null, standing: new Standing(), drawn: -1 });
+    Object.assign(this, { id, path: "api/v1/runs/" + encodeURIComponent(id), run: null, standing: new Standing(), drawn: -1 });
     this.watching = new AbortController();
     this.room.hidden = false;
     this.lay();
@@ -98,7 +98,8 @@ class RunView {
     this.verdict.replaceChildren(icon(toneOf(run.status)), RUN_WORDS[run.status] ?? visible(String(run.status)));
     this.cancel.hidden = isOver(run);
     const report = String(run.report_url ?? "");
-    this.report.hidden = !/^\/(runs|views)\//.test(report);
+    const base = new URL(".", location).pathname; // the service may lie below a path of another one
+    this.report.hidden = !report.startsWith(base) || !/^(runs|views)\//.test(report.slice(base.length));
     if (!this.report.hidden) this.report.href = report;
     this.explain(run);
     this.draw(true);
