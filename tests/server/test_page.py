@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -299,6 +300,22 @@ def test_older_runs_are_on_further_pages(browser: Browser, place: Place) -> None
     browser.until(f"{titles}.slice(0, 3).join() === 'Run 2,Run 1,Run 0'")
     browser.click("Newer runs")
     browser.until(f"{titles}.length === 50 && {titles}[0] === 'Run 52'")
+
+
+def test_a_page_of_runs_that_began_behind_one_that_is_gone_becomes_the_first_one(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with LoopbackService() as service:
+        with running_server(tmp_path / "output", service.url) as server:
+            runs = [server.start(flow("a", title=f"Run {number}")) for number in range(51)]
+            for run_id in runs:
+                server.ended(run_id)
+        with running_server(tmp_path / "output", service.url) as server:
+            opened(browser, server)
+            browser.click("Older runs")
+            browser.until("document.querySelectorAll('.runs .name').length === 1")
+            shutil.rmtree(tmp_path / "output" / runs[1])
+            browser.until("document.querySelectorAll('.runs .name').length === 50")
 
 
 def test_a_run_that_was_watched_by_nobody_shows_what_its_tasks_did(browser: Browser, place: Place) -> None:
