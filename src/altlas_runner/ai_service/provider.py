@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+
+from pydantic_core import to_json
 
 from altlas_runner.ai_service.admission import Admission
 from altlas_runner.ai_service.config import AiServiceConfig
@@ -23,8 +24,8 @@ from altlas_runner.shared_slots import SharedSlots
 
 __all__ = ["Provider"]
 
-CHARS_PER_TOKEN = 4
-"""About so many characters of a request are one token."""
+BYTES_PER_TOKEN = 4
+"""About so many bytes of a request are one token."""
 
 
 class Provider:
@@ -146,7 +147,7 @@ class Provider:
         try:
             question = self.question(attempt)
             longest = question.get("max_tokens")
-            text = json.dumps(question, default=str)
+            length = len(to_json(question))  # ten times as fast as json: it may be long
         except (ParameterError, ReferenceNotFoundError, ValueError, RecursionError):  # told when it is asked
             return 0
-        return len(text) // CHARS_PER_TOKEN + (longest if isinstance(longest, int) else 0)
+        return length // BYTES_PER_TOKEN + (longest if isinstance(longest, int) else 0)
