@@ -9,8 +9,8 @@ import pytest
 
 from altlas_runner.ai_service import AiServiceClient, AiServiceConfig
 from altlas_runner.ai_service.body import parse_json
-from altlas_runner.ai_service.failures import service_message
 from altlas_runner.ai_service.effort import Effort
+from altlas_runner.ai_service.failures import service_message
 from altlas_runner.ai_service.response_schema import ResponseSchema
 from altlas_runner.alt_file import Task
 from altlas_runner.execution import Outcome

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from altlas_runner.ai_service import AiServiceClient, AiServiceConfig
-from altlas_runner.ai_service import effort
+from altlas_runner.ai_service import AiServiceClient, AiServiceConfig, effort
 from altlas_runner.ai_service.anthropic import AnthropicFormat
 from altlas_runner.ai_service.effort import Effort, TooMuchEffortError
 from altlas_runner.alt_file import Task

@@ -1,4 +1,4 @@
-"""How much work the check of one JSON Schema may make: references that branch need no more than a few lines for years."""
+"""How much work a JSON Schema may make: references that branch need but a few lines to ask for years of it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Keyword", "SchemaCheck", "validator_of"]
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
-"""Checks a keyword: with a validator, the keyword's value, the instance, and the schema it stands in; gives the errors."""
+"""Checks a keyword, given a validator, the keyword's value, the instance and the schema around it; gives the errors."""
 
 _LONGEST_MESSAGE = 300
 
