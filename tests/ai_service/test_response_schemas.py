@@ -81,6 +81,13 @@ def test_a_mismatch_is_told_to_the_model_once() -> None:
     assert result.usage.input_tokens == 24  # both attempts were paid for
 
 
+def test_a_mismatch_is_told_also_when_the_service_was_down_in_between() -> None:
+    result, server = execute(says('{"total": 0}'), answer_json({"error": "tired"}, 503), says('{"total": 5}'))
+    assert result.status is TaskStatus.COMPLETED
+    told = ["0 is less than the minimum of 1" in request.json["messages"][1]["content"] for request in server.requests]
+    assert told == [False, True, True]
+
+
 def test_a_mismatch_that_stays_fails_the_task_after_two_attempts() -> None:
     result, _ = execute(says("{}"))
     assert (result.status, result.error_code, len(result.attempts)) == (TaskStatus.FAILED, "AI_BAD_RESPONSE", 2)
