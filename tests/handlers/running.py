@@ -9,9 +9,9 @@ from typing import Any
 
 from altlas_runner.alt_file import Task
 from altlas_runner.execution import Executor
+from altlas_runner.handlers import HandlerSource
 from altlas_runner.results import TaskResult
 from altlas_runner.task_manager import Event, TaskManager
-from altlas_runner.handlers import HandlerSource
 from altlas_runner.testing import alt_file_of
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from altlas_runner import TaskStatus
+from altlas_runner.handlers import command
 from altlas_runner.results import TaskResult
 from altlas_runner.task_manager import TaskManager
-from altlas_runner.handlers import command
 from altlas_runner.testing import alt_file_of
 from tests.handlers.running import children, gone, is_running, run_tasks, task, wait_for
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from altlas_runner import ConfigurationError, HandlerContext, TaskStatus, Usage, handler
-from altlas_runner.task_manager import Event, TaskFinished, TaskManager, TaskProgress
 from altlas_runner.handlers.process_group import ProcessGroup
 from altlas_runner.handlers.worker_pool import WorkerPool
+from altlas_runner.task_manager import Event, TaskFinished, TaskManager, TaskProgress
 from altlas_runner.testing import alt_file_of
 from tests.handlers import functions
 from tests.handlers.running import children, gone, is_running, run_tasks, task
@@ -265,7 +265,9 @@ def test_a_function_that_a_process_could_not_find_is_refused_before_the_run() ->
     @handler("inner", process=True)
     def inner(context: HandlerContext) -> None: ...
 
-    with pytest.raises(ConfigurationError, match='"inner" runs in another process, so its function must stand at the top'):
+    with pytest.raises(
+        ConfigurationError, match='"inner" runs in another process, so its function must stand at the top'
+    ):
         TaskManager(alt_file_of(task("inner")), None, handlers=[inner])
 
 
