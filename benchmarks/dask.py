@@ -23,8 +23,8 @@ from altlas_runner import AltFile, HandlerContext, Runner, RunnerConfig, Task, T
 from altlas_runner.dask_executor import DaskExecutor
 from benchmarks.measure import Row, in_child
 
-TASKS, ROUNDS, AT_ONCE = 1_000, 5, 64
-FILES, TASKS_OF_FILE = 400, 5
+TASKS, ROUNDS, AT_ONCE = 1_000, 3, 64
+FILES, TASKS_OF_FILE = 300, 5
 MOST_CPU, LEAST_THROUGHPUT, LEAST_TIMES = 1.6, 0.6, 3
 DASK, OURS = "Dask's own client", "altlas_runner"
 
