@@ -10,6 +10,7 @@ import base64
 import json
 import shutil
 import tempfile
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ addEventListener("unhandledrejection", (e) => window.seen.errors.push(String(e.r
 
 
 class Browser:
-    """One Chromium. Pages are opened from disk, as readers open them."""
+    """One Chromium. Pages are opened from disk or from a service, as readers open them."""
 
     def __init__(self) -> None:
         self._profile = tempfile.mkdtemp(prefix="altlas-browser-")
@@ -72,11 +73,11 @@ class Browser:
         self.command("Emulation.setEmulatedMedia", features=[scheme, still])
         self.command("Emulation.setScriptExecutionDisabled", value=not scripts)
 
-    def open(self, page: Path, address: str = "", *, wait: bool = True) -> None:
-        """Open a page from disk, at a place behind `#`, and wait until its scripts have made it ready."""
+    def open(self, page: Path | str, address: str = "", *, wait: bool = True) -> None:
+        """Open a page from disk or by its URL, at a place behind `#`, and wait until its scripts have made it ready."""
         self.driver.get("about:blank")
         self.requests()
-        self.driver.get(page.as_uri() + (f"#{address}" if address else ""))
+        self.driver.get((page if isinstance(page, str) else page.as_uri()) + (f"#{address}" if address else ""))
         if wait:
             self.until("document.documentElement.dataset.ready !== undefined")
 
@@ -101,10 +102,33 @@ class Browser:
         self.driver.set_script_timeout(seconds + 10)
         assert self.driver.execute_async_script(script, 1000 * seconds), f"not within {seconds} s: {expression}"
 
-    def press(self, *keys: str) -> None:
-        """Press keys as a reader does, wherever the focus is."""
+    def press(self, *keys: str, holding: str | None = None) -> None:
+        """Press keys as a reader does, wherever the focus is, perhaps while another one is held."""
         for key in keys:
-            ActionChains(self.driver).send_keys(key).perform()
+            chain = ActionChains(self.driver)
+            (
+                chain.send_keys(key) if holding is None else chain.key_down(holding).send_keys(key).key_up(holding)
+            ).perform()
+
+    def drop(self, *files: Path) -> None:
+        """Drop files on the page, as from a file manager."""
+        place = {"x": 160, "y": 300, "data": {"items": [], "files": [str(f) for f in files], "dragOperationsMask": 1}}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.command("Input.dispatchDragEvent", type=kind, **place)
+
+    def click(self, label: str) -> None:
+        """Click on the button or link with this label."""
+        self.driver.find_element("xpath", f"//*[self::button or self::a][normalize-space()='{label}']").click()
+
+    def serious_faults(self) -> list[Any]:
+        """What axe-core finds on the page that keeps people from using it."""
+        axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+        self.command("Runtime.evaluate", expression=axe)
+        found: list[Any] = self.run(
+            "axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) =>"
+            " [v.impact, v.id, v.nodes.map((n) => n.html + ' ' + n.failureSummary)]))"
+        )
+        return [entry for entry in found if entry[0] in ("serious", "critical")]
 
     def seen(self) -> dict[str, list[str]]:
         """What the recorder of the page has noticed."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -25,6 +26,10 @@ from hypothesis import settings
 from altlas_runner.errors import BundleError
 from altlas_runner.last_file import LastFile
 from tests.last_file.bundles import assert_fits_the_schema
+from tests.needs import need_browser
+
+if TYPE_CHECKING:
+    from tests.browser import Browser
 
 _LARGEST_CHECKED = 4 << 20
 
@@ -46,3 +51,21 @@ def _every_bundle_fits_the_schema(request: pytest.FixtureRequest) -> Iterator[No
             except BundleError:  # one that a test spoiled on purpose
                 continue
             assert_fits_the_schema(result)
+
+
+@pytest.fixture(scope="session")
+def shared_browser() -> Iterator[Browser]:
+    """One browser for all tests: starting it takes longer than most of them."""
+    need_browser()
+    from tests.browser import Browser
+
+    opened = Browser()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def browser(shared_browser: Browser) -> Browser:
+    """The browser as it looks at the beginning: a desktop, light, with scripts."""
+    shared_browser.look()
+    return shared_browser

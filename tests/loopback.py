@@ -1,13 +1,14 @@
 """A real HTTP server on loopback that speaks the `altlas` wire format, for tests that run whole files."""
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self
 
 from aiohttp import web
 
-Answer = Callable[[Any], web.StreamResponse]
+Answer = Callable[[Any], web.StreamResponse | Awaitable[web.StreamResponse]]
 
 
 class LoopbackService:
@@ -21,6 +22,7 @@ class LoopbackService:
     ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.at_once = self.most_at_once = 0
         self.url = ""
         self._answers = answers or {}
         self._delay = delay
@@ -49,7 +51,7 @@ class LoopbackService:
         self._stop = asyncio.Event()
         app = web.Application()
         app.router.add_post(self._path, self._execute)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -63,9 +65,18 @@ class LoopbackService:
         body: dict[str, Any] = await request.json()
         self.requests.append(body)
         self.headers.append(dict(request.headers))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            return await self._answer(body)
+        finally:
+            self.at_once -= 1
+
+    async def _answer(self, body: dict[str, Any]) -> web.StreamResponse:
         if self._delay:
             await asyncio.sleep(self._delay)
         answer = self._answers.get(body["task_id"])
         if answer is not None:
-            return answer(body)
+            made = answer(body)
+            return await made if inspect.isawaitable(made) else made
         return web.json_response({"answer": f"done: {body['description']}", "saw": sorted(body["context"])})

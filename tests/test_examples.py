@@ -1,8 +1,11 @@
 """Every example and every block of the README works as it stands."""
 
+import json
 import os
 import re
 import shlex
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +14,9 @@ import pytest
 
 from altlas_runner import AltParser, LastFile, RunnerConfig
 from altlas_runner.ai_service import Price, PriceTable
-from tests.needs import need_local_model
+from tests.loopback import LoopbackService
+from tests.needs import need, need_local_model
+from tests.server.running import running_server
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = sorted((ROOT / "examples" / "python").glob("*.py"))
@@ -26,6 +31,13 @@ def run_program(program: Path, cwd: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port: int = unused.getsockname()[1]
+        return port
 
 
 @pytest.mark.slow
@@ -142,6 +154,28 @@ def test_the_examples_of_the_page_on_bundles_work_as_they_stand(tmp_path: Path) 
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env)
         assert (done.returncode, line) == (0, line), done.stderr
     assert len(commands.splitlines()) == 8
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_page_on_the_service_work_as_they_stand(tmp_path: Path) -> None:
+    """Only the addresses are others, so that several tests can run at one time."""
+    page = (ROOT / "docs" / "server.md").read_text()
+    client, embedded = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (printed,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    started, asked = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    (shown,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    need("curl", shutil.which("curl") is not None)
+    with LoopbackService() as ai, running_server(tmp_path / "output", ai.url) as server:
+        for program, expected in ((client, printed), (embedded, "UP\n")):
+            (tmp_path / "program.py").write_text(
+                program.replace("http://127.0.0.1:8080", server.url).replace("8081", str(free_port()))
+            )
+            assert run_program(tmp_path / "program.py", tmp_path) == expected
+        words = shlex.split(asked.removeprefix("$ ").replace("http://127.0.0.1:8080", server.url))
+        told = json.loads(subprocess.run(words, capture_output=True, check=True, timeout=60).stdout)
+        assert told.keys() == json.loads(shown).keys()
+        assert told["success_rate"] == 1.0
+    assert started.startswith("$ altlas-runner serve ")
 
 
 def test_the_readme_is_short_and_names_the_two_commands() -> None:

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 HEAVY = {"aiohttp", "jinja2", "jsonschema", "graphviz", "click", "rich", "yaml", "xllamacpp", "pydantic_settings"}
+HEAVY |= {"prometheus_client"}
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,8 @@ HEAVY = {"aiohttp", "jinja2", "jsonschema", "graphviz", "click", "rich", "yaml",
         ("from altlas_runner import AiServiceConfig, AiServiceClient, LastFileGenerator", set()),
         ("import altlas_runner.capi, altlas_runner.ffi", set()),
         ("from altlas_runner import Runner, RunnerConfig", {"pydantic_settings"}),
+        ("import altlas_runner.server", {"pydantic_settings", "aiohttp"}),
+        ("from altlas_runner.cli.main import all_commands; all_commands()", {"pydantic_settings", "click"}),
     ],
 )
 def test_importing_loads_no_heavy_library(statement: str, allowed: set[str]) -> None:

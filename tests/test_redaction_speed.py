@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from altlas_runner import AltFile, Outcome, Runner, RunnerConfig, Task, TaskAttempt, TaskManager, redaction
+from altlas_runner import AltFile, Outcome, Runner, RunnerConfig, Task, TaskAttempt, TaskManager
 from altlas_runner.redaction import REDACTED, PieceByPiece, Redactor, is_long
 from altlas_runner.task_manager import Event, TaskFinished
 from altlas_runner.task_manager.discretion import Discretion
@@ -58,7 +58,7 @@ def _url_form(character: str, way: int) -> str:
 def test_the_quick_way_finds_what_the_obvious_way_finds(hostile: tuple[list[str], str], piece: int) -> None:
     secrets, text = hostile
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redaction, "_PIECE", piece)
+        patch.setattr("altlas_runner.redaction.redactor._PIECE", piece)
         redactor = Redactor(secrets)
         pattern = redactor._pattern
         assert pattern is not None

@@ -156,6 +156,9 @@ class RunnerConfig(BaseSettings):
     variable a JSON object."""
     run_deadline_seconds: float | None = Field(None, gt=0)
     """How long a whole run may take; what has not ended by then is cancelled."""
+    journal: bool = False
+    """Whether a run writes down what happens before it goes on, so that it can be resumed; the command line and the
+    server do so unless told otherwise."""
     fail_fast: bool = False
     """Whether the first task that fails ends the run: what it stops is cancelled."""
     handlers: Annotated[tuple[str, ...], NoDecode] = ()

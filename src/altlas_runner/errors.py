@@ -124,6 +124,10 @@ class BundleError(AltlasRunnerError):
         return f"{self.path}: {self.reason}"
 
 
+class JournalError(BundleError):
+    """The journal of a run cannot be read or written, is damaged, or another process has the run."""
+
+
 class IllegalSignalError(AltlasRunnerError):
     """A signal reached the scheduler in a state that does not allow it: a bug in the driver, never in a file."""
 

@@ -17,14 +17,17 @@ from altlas_runner.results import Attempt, KeptArtifacts, Usage
 from altlas_runner.retrying import RetryPolicy
 
 __all__ = [
+    "DEADLINE_PASSED",
+    "NO_PREFERENCES",
     "ArtifactStore",
     "Executor",
     "Outcome",
+    "Preferences",
     "Retry",
     "RetryingExecutor",
     "RunInfo",
     "TaskAttempt",
-    "idempotency_key",
+    "deadline_text",
     "no_listener",
 ]
 
@@ -38,6 +41,26 @@ DEADLINE_PASSED = "AI_DEADLINE"
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a run asks an AI service for where its tasks do not say; None leaves it to the configuration.
+
+    Attributes:
+        model: the model.
+        temperature: of sampling, 0 to 2.
+        max_tokens: longest answer in tokens, 1 or more.
+        stream: whether answers are asked for piece by piece.
+    """
+
+    model: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stream: bool | None = None
+
+
+NO_PREFERENCES = Preferences()
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What an attempt may know of the run it belongs to.
 
@@ -46,12 +69,29 @@ class RunInfo:
         mode: the ALT file's mode (normal, dream, explore, chaos).
         persona: the ALT file's persona, or None.
         metadata: the ALT file's metadata, empty when there is none.
+        editions: how often a task was asked for something new when the run was resumed, by task id; 0 for the others.
+        preferences: what it asks for where its tasks do not say.
     """
 
     run_id: str
     mode: str = "normal"
     persona: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    editions: Mapping[str, int] = field(default_factory=dict)
+    preferences: Preferences = NO_PREFERENCES
+
+    def idempotency_key(self, task_id: str) -> str:
+        """The key `<run id>:<task id>` of contract §6, percent-encoded where not printable ASCII.
+
+        It is the same for every attempt at the task, until a resume asks it for something new: then `:1` follows, …
+
+        Example:
+            >>> RunInfo("last_1").idempotency_key("übersicht")
+            'last_1:%C3%BCbersicht'
+        """
+        edition = self.editions.get(task_id)
+        key = f"{self.run_id}:{task_id}" if edition is None else f"{self.run_id}:{task_id}:{edition}"
+        return quote(key, safe=_PLAIN)
 
 
 def no_listener(kind: str, fields: Mapping[str, Any]) -> None:
@@ -97,8 +137,8 @@ class TaskAttempt:
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every attempt of this task in this run, also after a resume."""
-        return idempotency_key(self.run.run_id, self.task.id)
+        """The same for every attempt of this task in this run, also after a resume that asks for the same."""
+        return self.run.idempotency_key(self.task.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +257,7 @@ class RetryingExecutor(Executor, Protocol):
         ...
 
 
-def idempotency_key(run_id: str, task_id: str) -> str:
-    """The key `<run id>:<task id>` of contract §6, percent-encoded where not printable ASCII.
-
-    Example:
-        >>> idempotency_key("last_1", "übersicht")
-        'last_1:%C3%BCbersicht'
-    """
-    return quote(f"{run_id}:{task_id}", safe=_PLAIN)
+def deadline_text(attempt: TaskAttempt) -> str:
+    """That the deadline of a task passed."""
+    of = "" if attempt.task.timeout_seconds is None else f" of {attempt.task.timeout_seconds} s"
+    return f"the task's deadline{of} passed"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altlas_runner.ai_service.fair_queue import FairQueue
 from altlas_runner.ai_service.limits import KEPT_SECONDS, Minute, RateLimits, Ticket
+from altlas_runner.fair_queue import FairQueue
 
 
 def yes() -> bool:

@@ -267,7 +267,7 @@ def test_the_fields_of_the_events_are_those_that_are_documented() -> None:
     """Other programs read them: a change here is a change of a public format."""
     rows = [json.loads(event_to_json(event)) for event in EVERY_KIND]
     assert {row["event"]: [name for name in row if name not in ("event", "at")] for row in rows} == {
-        "run_started": ["run_id", "task_count"],
+        "run_started": ["run_id", "task_count", "kept"],
         "run_paused": ["run_id"],
         "run_resumed": ["run_id"],
         "task_ready": ["task_id"],

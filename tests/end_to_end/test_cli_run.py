@@ -64,7 +64,7 @@ def test_a_file_runs_and_leaves_a_whole_bundle(tmp_path: Path) -> None:
     bundle = only_bundle(tmp_path / "out")
     assert str(Path("out") / bundle.name / "report.html") in done.stdout
     assert sorted(path.name for path in bundle.iterdir()) == sorted(
-        ["result.last", "report.html", f"{bundle.name}.dot", f"{bundle.name}.png"]
+        ["result.last", "report.html", "journal.sqlite3", f"{bundle.name}.dot", f"{bundle.name}.png"]
     )
     last_file = LastFile.from_path(bundle)
     assert (last_file.status, last_file.success_rate) == ("success", 1.0)

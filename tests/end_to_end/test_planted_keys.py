@@ -153,6 +153,7 @@ def test_planted_keys_are_in_no_byte_that_is_written(tmp_path: Path, progress: s
     assert b"TRACE" in stderr or b'"trace"' in stderr
     assert any(name.endswith("result.last") for name in everything)
     assert any("report.html" in name for name in everything)
+    assert any("journal.sqlite3" in name for name in everything)
     found = [
         (name, form, place)
         for name, key in KEYS.items()

@@ -46,7 +46,11 @@ def run(
         env={**clean, "RUNNER_AI_API_KEY": KEY},
     )
     (bundle,) = (path / "out").iterdir()
-    written = done.stdout + done.stderr + "".join(file.read_text() for file in bundle.rglob("*") if file.is_file())
+    written = (
+        done.stdout
+        + done.stderr
+        + "".join(file.read_bytes().decode(errors="replace") for file in bundle.rglob("*") if file.is_file())
+    )
     events = [json.loads(line) for line in done.stderr.splitlines()]
     return done.returncode, events, json.loads((bundle / "result.last").read_text()), written
 

@@ -147,6 +147,8 @@ def test_the_file_of_the_run_makes_a_command_to_continue() -> None:
     words = text_of(report(last_file))
     assert "altlas-runner run 'my flows/a.alt' --from left" in words
     assert f"ALT file SHA-256 {'0' * 64}" in section(report(last_file), "provenance")
+    last_file.metadata["runner"]["journal"] = True
+    assert f"altlas-runner resume {last_file.id} --failed" in text_of(report(last_file)), "without paying twice"
 
 
 def test_a_command_never_holds_what_a_terminal_would_not_take_literally() -> None:

@@ -5,7 +5,9 @@ from importlib.resources import files
 
 import pytest
 
-CSS = files("altlas_runner.last_file.report").joinpath("style.css").read_text(encoding="utf-8")
+from altlas_runner.last_file.report.page_parts import page_part
+
+CSS = page_part("look.css") + page_part("style.css")
 COMPARISON = files("altlas_runner.last_file.comparison").joinpath("page.css").read_text(encoding="utf-8")
 
 

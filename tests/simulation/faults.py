@@ -161,8 +161,8 @@ FAULTS = [
     ),
     Fault(
         "a cancelled run goes on with what waits",
-        "            if state != ENDED:\n",
-        "            if state not in (ENDED, WAITING):\n",
+        "            if state not in (ENDED, spared):\n",
+        "            if state not in (ENDED, spared, WAITING):\n",
     ),
     Fault(
         "a complete answer is thrown away when the run is cancelled",
@@ -212,8 +212,8 @@ FAULTS = [
     # results
     Fault(
         "tokens are counted twice",
-        "before.plus(outcome.usage)",
-        "before.plus(outcome.usage).plus(outcome.usage)",
+        "before.plus(usage)",
+        "before.plus(usage).plus(usage)",
     ),
     Fault("the first attempt counts as a retry", "len(attempts) - 1 if attempts else 0", "len(attempts or ())"),
     Fault(

@@ -1,66 +1,14 @@
-"""Who may ask a service now: its limits, obeyed by everybody who shares one client."""
+"""Who may ask a service in this minute: its limits, obeyed by everybody who shares one client."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-from altlas_runner.ai_service.fair_queue import FairQueue
 from altlas_runner.ai_service.limits import RateLimits, Ticket
 from altlas_runner.execution import Outcome, TaskAttempt
 
-__all__ = ["Admission", "InFlight"]
-
-IN_FLIGHT = "IN_FLIGHT"
-
-
-class InFlight:
-    """How many attempts may be under way at one time. Those beyond wait in a fair queue; nobody can say how long.
-
-    Args:
-        most: how many.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._free = most
-        self._queue = FairQueue[asyncio.Future[None]]()
-
-    def try_enter(self) -> bool:
-        """Enter if that is possible at once."""
-        if not self._free:
-            return False
-        self._free -= 1
-        return True
-
-    async def enter(self, attempt: TaskAttempt) -> None:
-        """Wait for one's turn, which is told as progress.
-
-        Raises:
-            TimeoutError: the attempt's deadline passed before.
-        """
-        attempt.emit("waits_for_room", {"reason": IN_FLIGHT})
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        run = attempt.run.run_id
-        self._queue.push(run, turn)
-        try:
-            async with asyncio.timeout_at(attempt.deadline):
-                await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():  # its turn came in the same moment
-                self.leave()
-            elif turn in self._queue:
-                self._queue.remove(run, turn)
-            raise
-        attempt.emit("has_room", {})
-
-    def leave(self) -> None:
-        """Let the next one in."""
-        while self._queue:
-            turn = self._queue.pop()
-            if not turn.done():  # else it was cancelled, and has not noticed yet
-                turn.set_result(None)
-                return
-        self._free += 1
+__all__ = ["Admission"]
 
 
 class Admission:

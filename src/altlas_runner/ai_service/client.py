@@ -124,7 +124,7 @@ class AiServiceClient:
         if model is not None:
             attempt = _asking(attempt, model)
         progress = None
-        if provider.config.use_streaming:
+        if provider.config.for_run(attempt.run.preferences).use_streaming:
             progress = _Progress(attempt.emit, self._redactor)
             attempt = replace(attempt, emit=progress.emit)
         if _log.isEnabledFor(TRACE):

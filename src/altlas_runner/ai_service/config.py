@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from altlas_runner.errors import ConfigurationError
+from altlas_runner.execution import NO_PREFERENCES, Preferences
 from altlas_runner.redaction import is_key_like
 
 __all__ = ["AiServiceConfig", "Protocol"]
@@ -150,6 +151,18 @@ class AiServiceConfig(BaseModel):
     def service_name(self) -> str:
         """The service in few words: host and port, or `local`."""
         return "local" if self.protocol == "local" else urlsplit(self.base_url).netloc
+
+    def for_run(self, preferences: Preferences) -> AiServiceConfig:
+        """What holds for the tasks of a run with these preferences."""
+        if preferences is NO_PREFERENCES:  # nearly always
+            return self
+        wanted = {
+            "model": preferences.model,
+            "temperature": preferences.temperature,
+            "max_tokens": preferences.max_tokens,
+            "use_streaming": preferences.stream,
+        }
+        return self.model_copy(update={name: value for name, value in wanted.items() if value is not None})
 
     def extras(self) -> dict[str, dict[str, str]]:
         """The headers and query parameters that go with every request, less those whose names are like a key's."""

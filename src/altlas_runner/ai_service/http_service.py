@@ -49,7 +49,7 @@ _HEADERS = {
     "Content-Type": "application/json",
     "User-Agent": f"altlas-runner/{__version__}",
 }
-_STREAM_HEADERS = _HEADERS | {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
+_STREAM_HEADERS = {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
 """What is packed on the way comes in lumps."""
 
 _HOW_IT_IS_SENT = frozenset({"stream", "stream_options"})
@@ -87,11 +87,11 @@ class HttpService:
             ConfigurationError: the CA bundle cannot be used.
         """
         if self._exchange is None:
-            self._exchange = Exchange(self._config, _STREAM_HEADERS if self._config.use_streaming else _HEADERS)
+            self._exchange = Exchange(self._config, _HEADERS)
 
     def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
         """The body of the request, less what does not change the answer: how it is sent."""
-        body = self._format.request(self._config, attempt).body
+        body = self._format.request(self._config.for_run(attempt.run.preferences), attempt).body
         return {name: value for name, value in body.items() if name not in _HOW_IT_IS_SENT}
 
     async def aclose(self) -> None:
@@ -104,7 +104,8 @@ class HttpService:
         """Ask once. The caller bounds the time."""
         try:
             schema = await response_schema_of(attempt.task)
-            request = self._format.request(self._config, attempt)
+            config = self._config.for_run(attempt.run.preferences)
+            request = self._format.request(config, attempt)
             payload = _as_json(request.body)
         except ParameterError as error:
             return Outcome.failed("AI_BAD_PARAMETER", str(error))
@@ -114,19 +115,20 @@ class HttpService:
             return Outcome.failed("AI_BAD_PARAMETER", "the parameters or the context hold a value that JSON has not")
         self.open()
         assert self._exchange is not None
+        headers = {**_STREAM_HEADERS, **request.headers} if config.use_streaming else request.headers
         more = self._more_headers() if self._more_headers is not None else None
         try:
             async with await self._exchange.post(
-                request.path, request.headers, payload, attempt.idempotency_key, more
+                request.path, headers, payload, attempt.idempotency_key, more
             ) as response:
-                outcome = await self._read(response, attempt)
+                outcome = await self._read(response, attempt, streamed=config.use_streaming)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # the last: a host that no resolver takes
             return classify_exception(error, connect_timeout=self._config.connect_timeout_seconds)
         if outcome.ok and schema is not None:
             return await schema.checked(outcome, in_text=self._format.json_in_text)
         return outcome
 
-    async def _read(self, response: Answer, attempt: TaskAttempt) -> Outcome:
+    async def _read(self, response: Answer, attempt: TaskAttempt, *, streamed: bool) -> Outcome:
         try:
             if not 200 <= response.status < 300:
                 body = await _error_body(response)
@@ -134,7 +136,7 @@ class HttpService:
             if response.status == 206:
                 return bad_response("the service answered 206, a part of an answer that was not asked for in parts")
             reader = BodyReader(response.headers.get("Content-Encoding", ""), BODY_LIMIT)
-            if self._config.use_streaming and response.content_type == "text/event-stream":
+            if streamed and response.content_type == "text/event-stream":
                 return await self._read_stream(response, reader, Deltas(attempt.emit))
             return await self._read_whole(response, reader)
         except BodyTooLargeError as error:

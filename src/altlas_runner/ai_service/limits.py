@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, inf
 
-from altlas_runner.ai_service.fair_queue import FairQueue
+from altlas_runner.fair_queue import FairQueue
 
 __all__ = ["Minute", "RateLimits", "Ticket"]
 

@@ -153,7 +153,8 @@ class LocalModel:
             body = self._body(attempt, budget)
             deltas = Deltas(attempt.emit)
             loop = asyncio.get_running_loop()
-            told = partial(_tell, loop, deltas) if self._config.use_streaming else None
+            streamed = self._config.for_run(attempt.run.preferences).use_streaming
+            told = partial(_tell, loop, deltas) if streamed else None
             error, answer = await loop.run_in_executor(pool, generate, server, body, stop, told)
             if error is None:
                 deltas.finish()
@@ -174,7 +175,8 @@ class LocalModel:
         )
 
     def _body(self, attempt: TaskAttempt, max_context_chars: int) -> dict[str, Any]:
-        body = chat_body(self._config, attempt, max_context_chars=max_context_chars, template=self._template)
+        config = self._config.for_run(attempt.run.preferences)
+        body = chat_body(config, attempt, max_context_chars=max_context_chars, template=self._template)
         del body["model"]  # there is one; its name comes from its file
         return {"max_tokens": DEFAULT_MAX_TOKENS, **body}
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from altlas_runner.ai_service.admission import Admission, InFlight
+from altlas_runner.ai_service.admission import Admission
 from altlas_runner.ai_service.config import AiServiceConfig
 from altlas_runner.ai_service.limits import RateLimits
 from altlas_runner.ai_service.overdue import Overdue
@@ -16,11 +16,12 @@ from altlas_runner.ai_service.protocols import service_for
 from altlas_runner.ai_service.tracing import Tracing
 from altlas_runner.ai_service.wire_format import ParameterError
 from altlas_runner.errors import ReferenceNotFoundError
-from altlas_runner.execution import DEADLINE_PASSED, Outcome, TaskAttempt
+from altlas_runner.execution import DEADLINE_PASSED, Outcome, TaskAttempt, deadline_text
 from altlas_runner.redaction import Redactor, is_long
 from altlas_runner.retrying import RetryBudget
+from altlas_runner.shared_slots import SharedSlots
 
-__all__ = ["Provider", "deadline_text"]
+__all__ = ["Provider"]
 
 CHARS_PER_TOKEN = 4
 """About so many characters of a request are one token."""
@@ -50,7 +51,8 @@ class Provider:
         self._loop = asyncio.get_running_loop()
         self._service = service_for(config, tracing.headers if tracing else None)
         self._service.open()
-        self._in_flight = InFlight(min(self._service.room, config.max_in_flight or self._service.room))
+        room = min(self._service.room, config.max_in_flight or self._service.room)
+        self._in_flight = SharedSlots(room, "IN_FLIGHT")
         self._overdue = Overdue(self._loop)
         self._admission: Admission | None = None
         if config.requests_per_minute is not None or config.tokens_per_minute is not None:
@@ -148,9 +150,3 @@ class Provider:
         except (ParameterError, ReferenceNotFoundError, ValueError, RecursionError):  # told when it is asked
             return 0
         return len(text) // CHARS_PER_TOKEN + (longest if isinstance(longest, int) else 0)
-
-
-def deadline_text(attempt: TaskAttempt) -> str:
-    """That the deadline of a task passed."""
-    of = "" if attempt.task.timeout_seconds is None else f" of {attempt.task.timeout_seconds} s"
-    return f"the task's deadline{of} passed"

@@ -10,9 +10,8 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from altlas_runner.ai_service.provider import deadline_text
 from altlas_runner.alt_file import Task
-from altlas_runner.execution import DEADLINE_PASSED, Outcome, RetryingExecutor, RunInfo, TaskAttempt
+from altlas_runner.execution import DEADLINE_PASSED, Outcome, RetryingExecutor, RunInfo, TaskAttempt, deadline_text
 from altlas_runner.results import Attempt, TaskResult
 from altlas_runner.retrying import LONGEST_SECONDS, RetryPolicy, decide_retry
 from altlas_runner.statuses import TaskStatus

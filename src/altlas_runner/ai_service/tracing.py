@@ -91,4 +91,4 @@ class Tracing:
 def model_of(config: AiServiceConfig, attempt: TaskAttempt) -> str:
     """The model that an attempt asks for."""
     named = (attempt.task.parameters or {}).get("model")
-    return named if isinstance(named, str) and named else config.model
+    return named if isinstance(named, str) and named else config.for_run(attempt.run.preferences).model

@@ -49,14 +49,19 @@ class Selection:
         if self.only and (self.from_tasks or self.until):
             raise ConfigurationError("only selects exactly its tasks; it cannot be combined with from or until")
         graph = TaskGraph.from_alt_file(alt_file)
-        chosen = self._chosen(graph)
+        chosen = self.chosen(graph)
         if not chosen:
             raise ConfigurationError("no task is selected: nothing that comes after from is needed for until")
         ids = {graph.ids[index] for index in chosen}
         tasks = [_cut_off(task, ids) for index, task in enumerate(alt_file.tasks) if index in chosen]
         return alt_file.model_copy(update={"tasks": tasks})
 
-    def _chosen(self, graph: TaskGraph) -> set[int]:
+    def chosen(self, graph: TaskGraph) -> set[int]:
+        """The selected tasks by index; all when nothing is said.
+
+        Raises:
+            ConfigurationError: a name is no task of the file.
+        """
         if self.only:
             return _indices(graph, self.only)
         chosen = set(range(len(graph.ids)))

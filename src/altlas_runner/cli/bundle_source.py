@@ -14,7 +14,9 @@ from altlas_runner.cli.diagnostics import STDIN
 from altlas_runner.errors import BundleError
 from altlas_runner.last_file import LastFile, read_output
 from altlas_runner.last_file.artifacts.reading import output_artifact
+from altlas_runner.last_file.models import RESULT_NAME
 from altlas_runner.results import TaskResult
+from altlas_runner.task_manager.journal import JOURNAL_NAME
 
 __all__ = ["Bundle", "bundle_argument", "read_bundle"]
 
@@ -60,4 +62,10 @@ def read_bundle(path: Path) -> Bundle:
         if sys.stdin is None:  # closed by whoever started the command
             raise BundleError("stdin", "there is none to read from")
         return Bundle(LastFile.from_json(sys.stdin.buffer.read(), source="stdin"), None)
+    if path.is_dir() and not (path / RESULT_NAME).exists() and (path / JOURNAL_NAME).exists():
+        raise BundleError(
+            path,
+            f"its run has not ended: altlas-runner resume {path} goes on with it, "
+            f"and altlas-runner show --recover {path} says how far it came",
+        )
     return Bundle(LastFile.from_path(path), path if path.is_dir() else path.parent)

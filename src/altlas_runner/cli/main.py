@@ -109,14 +109,21 @@ def all_commands() -> list[click.Command]:
     from altlas_runner.cli.merge import merge
     from altlas_runner.cli.open import open_report
     from altlas_runner.cli.plan import plan
+    from altlas_runner.cli.prune import prune
     from altlas_runner.cli.report import report
+    from altlas_runner.cli.resume import resume
     from altlas_runner.cli.run import run
+    from altlas_runner.cli.runs import runs
     from altlas_runner.cli.schema import schema
+    from altlas_runner.cli.serve import serve
     from altlas_runner.cli.show import show
     from altlas_runner.cli.validate import validate
 
     return [
         run,
+        resume,
+        runs,
+        prune,
         batch,
         validate,
         explain,
@@ -129,6 +136,7 @@ def all_commands() -> list[click.Command]:
         diff,
         export,
         open_report,
+        serve,
         schema,
         init,
     ]

@@ -56,7 +56,7 @@ class PlainLines:
                 if self._has_room():
                     lines.append(wait_line(event, event.at))
             case RunStarted():
-                lines.append(Line("started", f"{event.run_id}  0/{event.task_count:,}"))
+                lines.append(Line("started", f"{event.run_id}  {event.kept:,}/{event.task_count:,}"))
             case RunPaused():
                 lines.append(Line("paused", standing.summary(event.at)))
             case RunResumed():

@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from altlas_runner.cli.bundle_source import Bundle, bundle_argument, read_bundle
 from altlas_runner.cli.main import EXIT_USAGE, fail, with_exit_codes
+from altlas_runner.cli.recovering import tell_what_can_be_saved
 from altlas_runner.cli.standing import cached_since
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.report.formats import format_cost, format_duration, format_size, format_time
@@ -35,9 +36,20 @@ _COLOURS = {"completed": "green", "failed": "red", "timeout": "red", "cancelled"
 @bundle_argument()
 @click.argument("task", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON: all tasks, or TASK with its whole output.")
+@click.option("--recover", is_flag=True, help="Say what can be saved from a journal, also from a damaged one.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, readable=False),
+    help="With --recover: the LAST file in which the saved results are written.",
+)
 @with_exit_codes
-def show(bundle: Path, task: str | None, as_json: bool) -> None:
+def show(bundle: Path, task: str | None, as_json: bool, recover: bool, output: Path | None) -> None:
     """Say how the run in BUNDLE (a directory or its result.last; - is stdin) ended, or how TASK in it did."""
+    if recover:
+        tell_what_can_be_saved(bundle, output)
+        return
+    if output is not None:
+        fail(EXIT_USAGE, "--output goes with --recover")
     found = read_bundle(bundle)
     if task is None:
         text = json.dumps(_as_dict(found.last_file), indent=2, ensure_ascii=False) if as_json else None

@@ -79,6 +79,7 @@ class Standing:
         waiting: the waits between attempts, by task id, the oldest first.
         queued: why, by task id, for those that are under way but wait for room at their service.
         cached: how many were answered from the cache.
+        kept: how many had ended before the run was resumed.
         failures: the last few tasks that failed or passed their deadline.
         started_at: when the run began, or None.
         finished_at: when it ended, or None.
@@ -93,6 +94,7 @@ class Standing:
     waiting: dict[str, TaskWaiting] = field(default_factory=dict)
     queued: dict[str, str] = field(default_factory=dict)
     cached: int = 0
+    kept: int = 0
     failures: deque[TaskResult] = field(default_factory=lambda: deque(maxlen=_MOST_FAILURES))
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -145,6 +147,7 @@ class Standing:
                 self.queued.pop(task_id, None)
             case RunStarted():
                 self.total, self.started_at = event.task_count, event.at
+                self.kept = self.done = event.kept
             case RunPaused():
                 self.paused_at = event.at
             case RunResumed() if self.paused_at is not None:
@@ -181,6 +184,8 @@ class Standing:
         percent = 100 * self.done // self.total if self.total else 100
         parts = [f"{percent:3} %", f"{self.done:,}/{self.total:,}"]
         parts += [f"{self.ended[status]:,} {status}" for status in TaskStatus if status in self.ended]
+        if self.kept:
+            parts.append(f"{self.kept:,} from before")
         if self.cached:
             parts.append(f"{self.cached:,} from the cache")
         queued = len(self.queued)

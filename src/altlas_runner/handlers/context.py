@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from altlas_runner.alt_file import Task
-from altlas_runner.execution import RunInfo, idempotency_key
+from altlas_runner.execution import RunInfo
 from altlas_runner.handlers.artifact_directory import ArtifactDirectory, temporary_artifacts_path
 from altlas_runner.handlers.json_values import json_copy
 
@@ -90,7 +90,7 @@ class HandlerContext:
     @property
     def idempotency_key(self) -> str:
         """The same for every attempt of this task in this run: for services that must not do a thing twice."""
-        return idempotency_key(self.run.run_id, self.task.id)
+        return self.run.idempotency_key(self.task.id)
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Report progress to the observers of the run: a kind and any JSON fields.

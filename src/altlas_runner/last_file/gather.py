@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from altlas_runner.alt_file import AltFile, Task
 
-__all__ = ["gather_last_file", "redactor_for"]
+__all__ = ["Cleaning", "gather_last_file", "redactor_for"]
 
 
 def redactor_for(alt_file: AltFile, resolved: Mapping[str, Task], configured: Redactor | None) -> Redactor:
@@ -47,6 +47,8 @@ def gather_last_file(
     resolved: Mapping[str, Task] | None = None,
     redactor: Redactor | None = None,
     provenance: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
+    journal: bool = False,
 ) -> LastFile:
     """Make the LAST file of a run.
 
@@ -63,13 +65,15 @@ def gather_last_file(
         resolved: tasks with their references resolved, by id; the others stand as they are in the file.
         redactor: as `redactor_for` makes it; None looks for the secrets of the ALT file only.
         provenance: facts by name about where the run comes from, or None.
+        warnings: what else must be known of the run, in words.
+        journal: whether the bundle has a journal, so that the run can be resumed.
     """
     started, ended = as_utc(started_at), max(as_utc(started_at), as_utc(completed_at))
     chosen = None if selection is None else set(selection)
     expected = [task for task in alt_file.tasks if chosen is None or task.id in chosen]
     resolved = resolved or {}
     asked = [resolved.get(task.id, task) for task in expected]
-    redact = _Redaction(redactor_for(alt_file, resolved, None) if redactor is None else redactor)
+    redact = Cleaning(redactor_for(alt_file, resolved, None) if redactor is None else redactor)
 
     results = [redact.result(result) for result in _in_file_order(alt_file.tasks, task_results)]
     completed = {result.task_id for result in results if result.status is TaskStatus.COMPLETED}
@@ -82,8 +86,10 @@ def gather_last_file(
         "tasks": [
             write_task_note(task, redact.text(task.description), redact.value(task.parameters)) for task in asked
         ],
-        "warnings": [],
+        "warnings": list(map(redact.text, warnings)),
     }
+    if journal:
+        runner["journal"] = True
     if provenance:
         runner["provenance"] = {name: redact.text(fact) for name, fact in provenance.items()}
     if "runner" in metadata:
@@ -127,19 +133,22 @@ def _secrets_of(alt_file: AltFile, resolved: Iterable[Task]) -> set[str]:
     return secrets_in([as_json_value(place) for place in places if place])
 
 
-class _Redaction:
+class Cleaning:
     """Makes texts and values fit for the LAST file: JSON only, and without secrets."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
 
     def text(self, text: str) -> str:
+        """A text that UTF-8 can hold."""
         return self._redactor.text(as_json_text(text))
 
     def optional(self, text: str | None) -> str | None:
+        """The same for one that may be missing."""
         return None if text is None else self.text(text)
 
     def value(self, value: Any) -> Any:
+        """A value that JSON can hold."""
         return None if value is None else self._redactor.value(as_json_value(value))
 
     def result(self, result: TaskResult) -> TaskResult:
@@ -156,11 +165,12 @@ class _Redaction:
             metadata=self.value(result.metadata),
             started_at=result.started_at and as_utc(result.started_at),
             completed_at=result.completed_at and as_utc(result.completed_at),
-            attempts=[self._attempt(attempt) for attempt in result.attempts],
+            attempts=[self.attempt(attempt) for attempt in result.attempts],
             usage=result.usage and _finite(result.usage),
         )
 
-    def _attempt(self, attempt: Attempt) -> Attempt:
+    def attempt(self, attempt: Attempt) -> Attempt:
+        """A copy of an attempt with clean texts and times in UTC."""
         return Attempt(
             attempt.number,
             as_utc(attempt.started_at),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from altlas_runner.alt_file import AltFile, Task
     from altlas_runner.last_file.models import LastFile
     from altlas_runner.redaction import Redactor
-    from altlas_runner.results import TaskResult
+    from altlas_runner.results import Artifact, TaskResult
 
 __all__ = ["LastFileGenerator"]
 
@@ -68,12 +68,15 @@ class LastFileGenerator:
         other._compression = compression
         return other
 
-    def artifact_store(self, last_id: str, *, redactor: Redactor | None = None) -> BundleArtifacts:
+    def artifact_store(
+        self, last_id: str, *, redactor: Redactor | None = None, kept: Iterable[Artifact] = ()
+    ) -> BundleArtifacts:
         """Where the artifacts of a run go while it runs: the directory `artifacts` of its bundle.
 
         Args:
             last_id: the id of the run.
             redactor: removes secrets from artifacts that are text.
+            kept: artifacts that are in the bundle already, when the run is resumed.
 
         Raises:
             BundleError: the id is no safe directory name.
@@ -83,7 +86,7 @@ class LastFileGenerator:
             >>> TaskManager(alt_file, executor, run_id="last_1", artifact_store=store)  # doctest: +SKIP
         """
         directory = bundle_directory(self.output_dir, last_id)
-        return BundleArtifacts(directory, compress=self._compression, redactor=redactor)
+        return BundleArtifacts(directory, compress=self._compression, redactor=redactor, kept=kept)
 
     def make_directory(self, last_id: str) -> None:
         """Make the (empty) directory of a bundle, so that one that cannot be written is found before the run.
@@ -114,6 +117,8 @@ class LastFileGenerator:
         resolved: Mapping[str, Task] | None = None,
         redactor: Redactor | None = None,
         provenance: Mapping[str, str] | None = None,
+        warnings: Sequence[str] = (),
+        journal: bool = False,
     ) -> LastFile:
         """Gather a LAST file and write its bundle `<output_dir>/<last id>/`.
 
@@ -132,6 +137,8 @@ class LastFileGenerator:
                 as they stand in the ALT file.
             redactor: removes configured secrets from everything that is written.
             provenance: facts by name about where the run comes from, or None.
+            warnings: what else must be known of the run, in words.
+            journal: whether the bundle has a journal, so that the run can be resumed.
 
         Returns:
             The LAST file as it was written.
@@ -158,6 +165,8 @@ class LastFileGenerator:
             resolved=resolved,
             redactor=redactor,
             provenance=provenance,
+            warnings=warnings,
+            journal=journal,
         )
         try:
             for result in last_file.task_results:

@@ -90,6 +90,7 @@ class Driver:
     ) -> None:
         self._plan = plan
         self.scheduler = scheduler
+        self._hand_over = scheduler.hand_over
         self._ledger = ledger
         self._executor = executor
         self._substitution = substitution
@@ -127,10 +128,13 @@ class Driver:
         """
         if self._done.done():
             return
-        starts, commands, events = self.scheduler.step(signal, self._now())
-        for task in starts:
+        for task in self._perform(*self.scheduler.step(signal, self._now())):
             self._assign(task)
+
+    def _perform(self, starts: list[int], commands: list[Command], events: list[Event]) -> list[int]:
+        """Perform the answer to a signal, but for the starts; returns those that are to be assigned now."""
         self._follow(commands, events)
+        return starts
 
     def _follow(self, commands: list[Command], events: list[Event]) -> None:
         """Perform the commands and tell the events of a step."""
@@ -203,7 +207,7 @@ class Driver:
         make_attempt, earlier = self._executor.attempt, self._ledger.attempts
         substitution, output = self._substitution, self._ledger.output
         plain_task_of, filled_task, keep = substitution.plain_task_of, substitution.task, self._keeping.keep
-        hand_over, step, now, done = scheduler.hand_over, scheduler.step, self._now, self._done.done
+        hand_over, step, now, done = self._hand_over, scheduler.step, self._now, self._done.done
         while True:
             signal: Signal | None = None
             if task in stopping:
@@ -241,10 +245,9 @@ class Driver:
                         task = following if following != NOBODY else await self._next_task()
                         continue
             worker_of[task] = None
-            starts, commands, events = step(signal or AttemptEnded(task, outcome), now())
+            starts = self._perform(*step(signal or AttemptEnded(task, outcome), now()))
             for other in starts[1:]:  # the worker keeps the first one for itself
                 self._assign(other)
-            self._follow(commands, events)
             task = starts[0] if starts else await self._next_task()
 
     async def _next_task(self) -> int:
@@ -329,6 +332,7 @@ _LOOKED_UP: dict[str, Callable[[Driver, int, int], Any]] = {
     "alternative": lambda driver, task, number: driver.scheduler.alternative(task),
     "wake": lambda driver, task, number: partial(driver.wake, task),
     "deadline": lambda driver, task, number: driver.scheduler.deadline_of(task),
+    "files": lambda driver, task, number: None,
 }
 
 

@@ -29,11 +29,16 @@ __all__ = [
 
 
 class RunStarted(NamedTuple):
-    """The run began."""
+    """The run began, or was resumed.
+
+    Attributes:
+        kept: how many of the tasks had ended before it was resumed; they are not told again.
+    """
 
     at: datetime
     run_id: str
     task_count: int
+    kept: int = 0
 
 
 class TaskReady(NamedTuple):
@@ -111,7 +116,7 @@ class RunFinished(NamedTuple):
     """Every task is terminal. `completed` of `task_count` tasks completed.
 
     Attributes:
-        reason: what ended the run early (CANCELLED, RUN_DEADLINE, FAIL_FAST, BUDGET_EXCEEDED), or None.
+        reason: what ended the run early (CANCELLED, RUN_DEADLINE, FAIL_FAST, BUDGET_EXCEEDED, JOURNAL_IO), or None.
     """
 
     at: datetime

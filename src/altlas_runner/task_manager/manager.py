@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
-from altlas_runner.errors import AltValidationError, ConfigurationError
-from altlas_runner.execution import ArtifactStore, Executor, RetryingExecutor, RunInfo
+from altlas_runner.errors import AltValidationError, ConfigurationError, ReferenceNotFoundError
+from altlas_runner.execution import NO_PREFERENCES, ArtifactStore, Executor, Preferences, RetryingExecutor, RunInfo
 from altlas_runner.handlers import HandlerEngine, HandlerExecutor, HandlerSource, collect_handlers
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
+from altlas_runner.shared_slots import SharedSlots, SlottedExecutor
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.driver import Driver
@@ -24,11 +27,14 @@ from altlas_runner.task_manager.events import Event
 from altlas_runner.task_manager.keeping import ArtifactKeeping
 from altlas_runner.task_manager.ledger import Ledger
 from altlas_runner.task_manager.observing import Observer, Observers
-from altlas_runner.task_manager.plan import Schedule, plan_run
+from altlas_runner.task_manager.plan import Restored, Schedule, plan_run
 from altlas_runner.task_manager.scheduler import Scheduler
 from altlas_runner.task_manager.signals import CancelAsked, CancelTaskAsked, PauseAsked, ResumeAsked, Signal
 from altlas_runner.task_manager.spending import Spending
 from altlas_runner.task_manager.substitution import Substitution
+
+if TYPE_CHECKING:
+    from altlas_runner.task_manager.journal.writer import Recorder
 
 __all__ = ["TaskManager", "new_run_id"]
 
@@ -72,6 +78,11 @@ class TaskManager:
         max_cost: what the run may cost, in the currency of the price table; None is no limit. Looked at before each
             attempt; when it is used up, what has not ended by then is cancelled (BUDGET_EXCEEDED).
         max_tokens_total: the same for tokens, sent and received together.
+        preferences: what the run asks an AI service for where its tasks do not say.
+        shared_slots: of which every attempt, also one of a handler, needs one besides; None when this run shares none
+            with others.
+        editions: how often a task was asked for something new when the run was resumed, by id.
+        restored: what is known of the tasks from before the run was resumed.
 
     Raises:
         AltValidationError: the file has errors, or refers to an input that is not given.
@@ -105,6 +116,10 @@ class TaskManager:
         fail_fast: bool = False,
         max_cost: float | None = None,
         max_tokens_total: int | None = None,
+        preferences: Preferences = NO_PREFERENCES,
+        shared_slots: SharedSlots | None = None,
+        editions: Mapping[str, int] | None = None,
+        restored: Restored | None = None,
     ) -> None:
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError(f"max_concurrency must be 1 or more, not {max_concurrency}")
@@ -123,7 +138,7 @@ class TaskManager:
         )
         if executor is None or self._handlers.handled:
             executor = self._handlers
-        self._executor = executor
+        self._executor = executor if shared_slots is None else SlottedExecutor(executor, shared_slots)
         self._keeping = ArtifactKeeping(artifact_store, self._handlers.files_of)
         self._max_concurrency = max_concurrency or os.cpu_count() or 1
         self._observers = Observers(on_event)
@@ -142,11 +157,19 @@ class TaskManager:
         self._policy = policy
         self._random = Random(seed)  # noqa: S311  jitter, not a secret
         self._stop_grace_seconds = stop_grace_seconds
-        self._run_info = RunInfo(self.run_id, alt_file.mode.value, alt_file.persona, alt_file.metadata or {})
+        self._run_info = RunInfo(
+            self.run_id,
+            alt_file.mode.value,
+            alt_file.persona,
+            alt_file.metadata or {},
+            editions or {},
+            preferences,
+        )
         self._run_deadline_seconds = run_deadline_seconds
         self._fail_fast = fail_fast
         limited = max_cost is not None or max_tokens_total is not None
         self._spending = Spending(max_cost, max_tokens_total) if limited else None
+        self._restored = restored
         self._early: list[Signal] = []
         self._scheduler: Scheduler | None = None
         self._driver: Driver | None = None
@@ -187,11 +210,15 @@ class TaskManager:
         """Go on after `pause`."""
         self._signal(ResumeAsked())
 
-    async def run(self) -> list[TaskResult]:
+    async def run(self, recorder: Recorder | None = None) -> list[TaskResult]:
         """Run every task to its end; returns the results in file order.
 
+        Args:
+            recorder: where the run writes down what happened before it acts on it, such as the writer of a journal.
+
         When this coroutine itself is cancelled, the running attempts are cancelled and waited for (at most
-        `stop_grace_seconds`) before the cancellation goes on.
+        `stop_grace_seconds`) before the cancellation goes on. When the recorder fails, no further attempt begins; those
+        that run may end, and the others are cancelled (JOURNAL_IO).
 
         Raises:
             RuntimeError: it was called before; a TaskManager runs once.
@@ -199,7 +226,7 @@ class TaskManager:
         if self._scheduler is not None:
             raise RuntimeError("a TaskManager runs once; make another one to run the file again")
         wall_at_zero = time.time() - asyncio.get_running_loop().time()
-        observed = bool(self._observers)
+        observed = bool(self._observers) or recorder is not None
         ledger = Ledger(self._plan.ids, self.run_id, wall_at_zero, observed)
         self._scheduler = Scheduler(
             self._plan,
@@ -212,7 +239,9 @@ class TaskManager:
             fail_fast=self._fail_fast,
             spending=self._spending,
         )
-        self._driver = Driver(
+        if self._restored is not None:
+            self._restore(self._restored, ledger)
+        self._driver = _driver_with(recorder)(
             self._plan,
             self._scheduler,
             ledger,
@@ -220,7 +249,7 @@ class TaskManager:
             self._substitution,
             self._keeping,
             self._run_info,
-            self._tell if observed else None,
+            self._tell if self._observers else None,
             self._stop_grace_seconds,
         )
         try:
@@ -232,8 +261,32 @@ class TaskManager:
     def _tell(self, events: list[Event]) -> None:
         self._observers.tell(events if self._discretion is None else self._discretion.told(events))
 
+    def _restore(self, restored: Restored, ledger: Ledger) -> None:
+        """Go on from there, with the budget that is left and with what was made of references then."""
+        assert self._scheduler is not None
+        self._scheduler.restore(restored)
+        if self._spending is not None:
+            for usage in [result.usage for result in restored.results.values()] + [
+                attempt.usage for attempts in restored.attempts.values() for attempt in attempts
+            ]:
+                if usage is not None:
+                    self._spending.add(usage)
+        for index in self._substitution.referring():
+            result = restored.results.get(index)
+            if result is not None and result.started_at is not None:
+                with suppress(ReferenceNotFoundError):  # that is why it failed
+                    self._substitution.task(index, ledger.output)
+
     def _signal(self, signal: Signal) -> None:
         if self._driver is None:
             self._early.append(signal)
         else:
             self._driver.signal(signal)
+
+
+def _driver_with(recorder: Recorder | None) -> Callable[..., Driver]:
+    if recorder is None:
+        return Driver
+    from altlas_runner.task_manager.journalled_driver import JournalledDriver  # it knows SQLite: not without need
+
+    return partial(JournalledDriver, recorder)

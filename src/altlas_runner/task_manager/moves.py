@@ -15,7 +15,7 @@ from altlas_runner.retrying import LONGEST_SECONDS, RetryPolicy
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.deadlines import Deadlines
 from altlas_runner.task_manager.ledger import NEVER, Ledger
-from altlas_runner.task_manager.plan import RunPlan
+from altlas_runner.task_manager.plan import Restored, RunPlan
 from altlas_runner.task_manager.signals import CancelTaskAsked, Command, StopAttempt, WakeAt
 from altlas_runner.task_manager.slots import Slots
 from altlas_runner.task_manager.spending import Spending
@@ -52,9 +52,11 @@ class Moves:
         "_early_cancels",
         "_ended_by",
         "_fail_fast",
+        "_given_up",
         "_hands_over",
         "_held",
         "_is_plain",
+        "_kept_failures",
         "_ledger",
         "_missing",
         "_observed",
@@ -104,11 +106,13 @@ class Moves:
         self._fail_fast = fail_fast
         self._spending = spending
         self._run_state = NEW
-        self._ended_by: str | None = None
+        self._ended_by: tuple[str, str] | None = None  # code and reason
         self._pause_asked = False
         self._cancel_asked: str | None = None
         self._early_cancels: list[CancelTaskAsked] = []
         self._states = bytearray(len(plan.ids))
+        self._kept_failures: list[int] = []  # tasks that did not complete before the run was resumed
+        self._given_up: list[int] = []  # tasks that a resume does not try again
         self._missing = list(map(len, plan.dependencies))
         self._deadline_queue_of = Deadlines(plan.timeouts).queue_of
         self._is_plain = not self._slots.has_groups and 0 not in plan.timeouts  # a slot is all that a ready task needs
@@ -121,6 +125,20 @@ class Moves:
         self._stop_reason: dict[int, tuple[TaskStatus, str, str]] = {}
         self._starts: list[int] = []
         self.commands: list[Command] = []
+
+    def restore(self, restored: Restored) -> None:
+        """Take over what is known from before the run was resumed; before its first signal."""
+        self._ledger.restore(restored.results, restored.attempts)
+        for task, attempts in restored.attempts.items():
+            self._alternative[task] = (0, len(attempts))  # whether to try once more does not depend on those
+        for task, result in restored.results.items():
+            self._states[task] = ENDED
+            if result.status is not TaskStatus.COMPLETED:
+                self._kept_failures.append(task)
+                continue
+            for dependent in self._dependents[task]:
+                self._missing[dependent] -= 1
+        self._given_up = sorted(restored.given_up)
 
     # -- towards an attempt ------------------------------------------------------------------------------------------
 
@@ -183,6 +201,9 @@ class Moves:
             self._wait(task, min(max(now, not_before), now + LONGEST_SECONDS), reason, now)
 
     def _wait(self, task: int, until: float, reason: str, now: float) -> None:
+        if self._ended_by is not None:  # it was left to end by itself, and nothing begins any more
+            self._end(task, TaskStatus.CANCELLED, *self._ended_by, now)
+            return
         self._states[task] = WAITING
         self._wait_until[task] = until
         self._set_timer(until, WAIT_OVER, task)
@@ -275,11 +296,11 @@ class Moves:
     def _deadline_text(self, task: int) -> str:
         return f"the task's deadline of {self._plan.timeouts[task]:g} s passed"
 
-    def _end_run(self, code: str, reason: str, now: float) -> None:
-        """Cancel everything that has not ended."""
+    def _end_run(self, code: str, reason: str, now: float, *, spared: int = ENDED) -> None:
+        """Cancel everything that has not ended, but for tasks in the state `spared`: those may still end."""
         self._run_state = ENDING
-        self._ended_by = code
+        self._ended_by = self._ended_by or (code, reason)
         self._slots.clear()
         for task, state in enumerate(self._states):
-            if state != ENDED:
+            if state not in (ENDED, spared):
                 self._cancel(task, code, reason, now)

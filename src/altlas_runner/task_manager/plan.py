@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph
 from altlas_runner.alt_file.planning import starting_order
 from altlas_runner.errors import ConfigurationError
+from altlas_runner.results import Attempt, TaskResult
 from altlas_runner.retrying import LONGEST_SECONDS
 
-__all__ = ["RunPlan", "Schedule", "plan_run"]
+__all__ = ["Restored", "RunPlan", "Schedule", "plan_run"]
 
 Schedule = Literal["file-order", "critical-path"]
 
@@ -46,6 +47,21 @@ class RunPlan:
     group_of: Sequence[int] = ()
     group_limits: Sequence[int] = ()
     handled: Container[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What is known of the tasks from before a run was resumed, by index.
+
+    Attributes:
+        results: of the tasks that have ended, and stay as they are.
+        attempts: those that the other tasks have had.
+        given_up: tasks whose last attempt is in doubt, and shall not be tried again: they fail.
+    """
+
+    results: Mapping[int, TaskResult]
+    attempts: Mapping[int, list[Attempt]]
+    given_up: Collection[int] = ()
 
 
 def plan_run(

@@ -30,6 +30,7 @@ from altlas_runner.task_manager.signals import (
     CancelTaskAsked,
     Command,
     EndRun,
+    JournalFailed,
     PauseAsked,
     ResumeAsked,
     RoomAppeared,
@@ -60,6 +61,7 @@ __all__ = ["NOBODY", "Scheduler"]
 NOBODY: Final = -1
 """No task takes over the slot."""
 _NO_EVENTS: list[Event] = []
+_IN_DOUBT: Final = "nobody knows what became of its last attempt, and it was not to be tried again"
 
 
 class Scheduler(Moves):
@@ -144,7 +146,7 @@ class Scheduler(Moves):
         if not self._ledger.unfinished and NEW < self._run_state < OVER:
             self._run_state = OVER
             self.commands.append(EndRun())
-            self._ledger.note_run_end(self._ended_by)
+            self._ledger.note_run_end(self._ended_by and self._ended_by[0])
 
     def alternative(self, task: int) -> int:
         """Which alternative of the executor the next attempt of this task asks."""
@@ -174,6 +176,13 @@ class Scheduler(Moves):
         for early in self._early_cancels:
             if self._states[early.task] != ENDED:
                 self._on_cancel_task_asked(early, now)
+        for task in self._kept_failures:
+            result = self._ledger.result(task)
+            assert result is not None
+            self._skip_dependents(task, result.status, result.error_code or "FAILED", now)
+        for task in self._given_up:
+            if self._states[task] != ENDED:
+                self._end(task, TaskStatus.FAILED, "IN_DOUBT", _IN_DOUBT, now)
         for task, missing in enumerate(self._missing):
             if not missing and self._states[task] == BLOCKED:
                 self._make_ready(task, now)
@@ -213,6 +222,13 @@ class Scheduler(Moves):
 
     def _on_cancel_asked(self, signal: CancelAsked, now: float) -> None:
         self._end_run("CANCELLED", signal.reason, now)
+
+    def _on_journal_failed(self, signal: JournalFailed, now: float) -> None:
+        for task in signal.never_began:
+            self._ledger.take_back_start(task)
+            self._release_slot(task)
+            self._states[task] = READY
+        self._end_run("JOURNAL_IO", signal.reason, now, spared=RUNNING)
 
     def _on_early_pause(self, signal: PauseAsked | ResumeAsked, now: float) -> None:
         self._pause_asked = type(signal) is PauseAsked
@@ -323,7 +339,8 @@ _RUN_MOVES: Final[dict[type, tuple[_Move | None, ...]]] = {
     #          new, going, paused, ending, over
     RunBegan: (_S._on_run_began, None, None, None, None),
     Tick: (None, _S._on_tick, _S._on_tick, _S._on_tick, _S._ignore),
-    CancelAsked: (_S._on_early_cancel, _S._on_cancel_asked, _S._on_cancel_asked, _S._ignore, _S._ignore),
+    CancelAsked: (_S._on_early_cancel, *[_S._on_cancel_asked] * 3, _S._ignore),
+    JournalFailed: (None, *[_S._on_journal_failed] * 3, None),
     PauseAsked: (_S._on_early_pause, _S._on_pause_asked, _S._ignore, _S._ignore, _S._ignore),
     ResumeAsked: (_S._on_early_pause, _S._ignore, _S._on_resume_asked, _S._ignore, _S._ignore),
 }

@@ -8,6 +8,7 @@ again; the scheduler keeps no signal.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from altlas_runner.execution import Outcome
@@ -20,6 +21,7 @@ __all__ = [
     "CancelTaskAsked",
     "Command",
     "EndRun",
+    "JournalFailed",
     "PauseAsked",
     "ResumeAsked",
     "RoomAppeared",
@@ -74,6 +76,15 @@ class CancelAsked:
 
 
 @dataclass(slots=True)
+class JournalFailed:
+    """Nothing can be written down any more, so nothing more may begin; what runs may end."""
+
+    never_began: Collection[int]
+    """The tasks whose attempt was started, and was waiting to be written down."""
+    reason: str
+
+
+@dataclass(slots=True)
 class PauseAsked:
     """No further attempt shall start; those that run go on, and so do deadlines."""
 
@@ -121,6 +132,7 @@ Signal = (
     | RoomAppeared
     | CancelTaskAsked
     | CancelAsked
+    | JournalFailed
     | PauseAsked
     | ResumeAsked
     | Tick

@@ -36,6 +36,10 @@ class Substitution:
         for index in referring_tasks(alt_file):
             self.plain_task_of[index] = None
 
+    def referring(self) -> list[int]:
+        """The tasks that hold references, by index."""
+        return [index for index, task in enumerate(self.plain_task_of) if task is None]
+
     def task(self, index: int, output: Callable[[int], Any]) -> Task:
         """A task that holds references, with these resolved: the same one for every attempt.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from altlas_runner.last_file.report.provenance import alt_file_path
+from altlas_runner.last_file.report.provenance import alt_file_path, has_journal
 from altlas_runner.last_file.visible_text import visible
 
 if TYPE_CHECKING:
@@ -20,13 +20,16 @@ _MAX_LENGTH = 200
 def command_to_continue(record: RunRecord) -> tuple[str, str] | None:
     """What it does, and the command that runs again what did not complete.
 
-    None when everything did, or when nobody noted where the file is.
+    None when everything did, or when there is neither a journal nor a note where the file is.
     """
-    file = alt_file_path(record.last_file)
-    if file is None or not _can_be_typed(file):
-        return None
     started_again = record.failed() or [t for t, s in enumerate(record.graph.statuses) if s == "cancelled"]
     if not started_again:
+        return None
+    if has_journal(record.last_file) and _can_be_typed(record.last_file.id):
+        failed = " --failed" if record.failed() else ""
+        return "Run what did not complete again", f"altlas-runner resume {shlex.quote(record.last_file.id)}{failed}"
+    file = alt_file_path(record.last_file)
+    if file is None or not _can_be_typed(file):
         return None
     command = f"altlas-runner run {shlex.quote(file)}"
     ids = [record.graph.task_ids[task] for task in started_again]

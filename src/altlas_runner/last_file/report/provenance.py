@@ -11,7 +11,7 @@ from altlas_runner.last_file.visible_text import shortened
 if TYPE_CHECKING:
     from altlas_runner.last_file.models import LastFile
 
-__all__ = ["alt_file_path", "provenance_of", "warnings_of"]
+__all__ = ["alt_file_path", "has_journal", "provenance_of", "warnings_of"]
 
 _NAME_LENGTH, _FACT_LENGTH = 60, 800
 _MAX_FACTS, _MAX_WARNINGS = 40, 50
@@ -51,6 +51,11 @@ def alt_file_path(last_file: LastFile) -> str | None:
     noted = _runner(last_file).get("provenance")
     path = noted.get("alt_file_path") if isinstance(noted, dict) else None
     return path if isinstance(path, str) else None
+
+
+def has_journal(last_file: LastFile) -> bool:
+    """Whether the run wrote a journal, so that it can be resumed."""
+    return _runner(last_file).get("journal") is True
 
 
 def warnings_of(last_file: LastFile) -> list[str]:

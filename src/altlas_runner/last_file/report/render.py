@@ -6,11 +6,11 @@ import base64
 import gc
 import hashlib
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from altlas_runner.last_file.report.details import CHUNK, detail_chunks
 from altlas_runner.last_file.report.packing import packed
+from altlas_runner.last_file.report.page_parts import LOOK, SYMBOLS, joined_scripts, page_part
 from altlas_runner.last_file.report.run_record import RunRecord
 from altlas_runner.last_file.report.view import view_of
 from altlas_runner.last_file.visible_text import visible
@@ -36,6 +36,7 @@ SCRIPTS = (
     "json_colours",
     "drawer",
     "downloads",
+    "theme",
     "page",
 )
 """The scripts of the page in the order in which they are put together; a later one may use an earlier one."""
@@ -67,7 +68,7 @@ def render_report(last_file: LastFile) -> str:
 def _rendered(last_file: LastFile) -> str:
     from markupsafe import Markup
 
-    style, script = _package_text("style.css"), _script()
+    style, script = page_part(LOOK) + page_part("style.css"), _script()
     record = RunRecord(last_file)
     view = view_of(record)
     index = packed({**view.index, "chunk": CHUNK})
@@ -78,6 +79,7 @@ def _rendered(last_file: LastFile) -> str:
     return _template().render(
         view=view,
         svg=Markup(view.svg) if view.svg else None,  # noqa: S704 - the SVG escapes every text itself
+        symbols=Markup(page_part(SYMBOLS).rstrip()),  # noqa: S704 - a file of this package
         style=Markup(style),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - files of this package
         style_hash=_hash(style),
@@ -89,8 +91,7 @@ def _rendered(last_file: LastFile) -> str:
 
 @cache
 def _script() -> str:
-    parts = [_package_text(f"script/{name}.js") for name in SCRIPTS]
-    return "\n".join(['"use strict";', "(() => {", *parts, "})();"])
+    return joined_scripts(page_part(f"script/{name}.js") for name in SCRIPTS)
 
 
 def _hash(text: str) -> str:
@@ -109,9 +110,4 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, finalize=_finalize, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(_package_text("template.html"))
-
-
-@cache
-def _package_text(name: str) -> str:
-    return files("altlas_runner.last_file.report").joinpath(name).read_text(encoding="utf-8")
+    return environment.from_string(page_part("template.html"))

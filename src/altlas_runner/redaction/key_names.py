@@ -1,0 +1,78 @@
+"""Names of fields that hold secrets, and the secrets under them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+__all__ = ["REDACTED", "SCHEMES", "is_key_like", "redact_key_like", "secrets_in"]
+
+REDACTED = "[redacted]"
+SCHEMES = frozenset({"basic", "bearer", "token"})
+"""Words that may stand before a credential, in lower case."""
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_KEY_LIKE_WORDS = frozenset(
+    {"authorization", "apikey", "token", "password", "passwd", "passphrase", "secret", "secrets", "cookie", "cookies"}
+    | {"credential", "credentials", "bearer"}
+)
+_KEY_LIKE_ENDS = (
+    "authorization",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "secretkey",
+    "token",
+    "password",
+    "passwd",
+    "secret",
+)
+_MIN_FOUND_LENGTH = 8
+
+
+@lru_cache(maxsize=4096)  # the same few names stand in every task of a file
+def is_key_like(name: str) -> bool:
+    """Whether a field of this name holds a secret (authorization, api_key, token, …, in any case and spelling).
+
+    Example:
+        >>> [is_key_like(name) for name in ("X-API-Key", "accessToken", "max_tokens", "tokenizer")]
+        [True, True, False, False]
+    """
+    words = [word.lower() for word in _WORDS.findall(name)]
+    return not _KEY_LIKE_WORDS.isdisjoint(words) or "".join(words).endswith(_KEY_LIKE_ENDS)
+
+
+def redact_key_like(value: Any) -> Any:
+    """A copy of a JSON value in which every value under a key-like name stands as `[redacted]`."""
+    if isinstance(value, dict):
+        return {k: REDACTED if v is not None and is_key_like(str(k)) else redact_key_like(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [redact_key_like(item) for item in value]
+    return value
+
+
+def secrets_in(value: Any) -> set[str]:
+    """Every text under a key-like name in a JSON value: what must not show even when a service echoes it.
+
+    Of a text with an authentication scheme before it, the credential alone counts too. Texts shorter than eight
+    characters do not count: looked for everywhere, they would tear ordinary words apart.
+
+    Example:
+        >>> sorted(secrets_in({"headers": {"Authorization": "Bearer k-1234567"}, "model": "m"}))
+        ['Bearer k-1234567', 'k-1234567']
+    """
+    found: set[str] = set()
+    open_values = [(value, False)]
+    while open_values:
+        item, secret = open_values.pop()
+        if isinstance(item, dict):
+            open_values.extend((v, secret or is_key_like(str(k))) for k, v in item.items())
+        elif isinstance(item, list):
+            open_values.extend((v, secret) for v in item)
+        elif secret and isinstance(item, str):
+            found.add(item)
+            scheme, _, credential = item.partition(" ")
+            if scheme.lower() in SCHEMES:
+                found.add(credential.strip())
+    return {text for text in found if len(text) >= _MIN_FOUND_LENGTH}

@@ -1,0 +1,53 @@
+"""What a task asks for, so that two files can be compared: what an attempt is made from, but outputs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from altlas_runner.alt_file import AltFile, Task
+from altlas_runner.alt_file.reference_checks import inputs_of
+from altlas_runner.redaction import redact_key_like
+
+__all__ = ["definitions", "differences"]
+
+
+def definitions(alt_file: AltFile, inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """For each task, by id, what it asks for; values under key-like names are left out of it.
+
+    Deadlines, retries, priorities and tags say how to ask, and are no part of it.
+
+    Args:
+        alt_file: the tasks that are meant to run.
+        inputs: the values given to the run.
+    """
+    around = {"mode": alt_file.mode.value, "persona": alt_file.persona}
+    return {task.id: around | _definition(alt_file, task, inputs) for task in alt_file.tasks}
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is not the same in two definitions, in words for people."""
+    found = []
+    for name in dict.fromkeys([*before, *now]):
+        old, new = before.get(name), now.get(name)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += [f"{name}.{key}" for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+        else:
+            found.append(name)
+    return found
+
+
+def _definition(alt_file: AltFile, task: Task, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    used = inputs_of(alt_file.model_copy(update={"tasks": [task]}))
+    definition: dict[str, Any] = {
+        "description": task.description,
+        "parameters": task.parameters or {},
+        "dependencies": sorted(set(task.dependencies or ())),
+        **(task.model_extra or {}),
+    }
+    if used:
+        definition["inputs"] = {name: inputs.get(name) for name in used}
+    clean: dict[str, Any] = redact_key_like(definition)
+    return clean

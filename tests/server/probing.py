@@ -1,0 +1,37 @@
+"""Asks a service again and again whether it lives, from a process of its own, and prints how long each answer took.
+
+    python probing.py HOST PORT
+
+It asks 50 times a second over one connection until its standard input is closed, then prints a JSON array of seconds. An
+answer that is late delays no other question: its time counts from when it was due.
+"""
+
+import http.client
+import json
+import select
+import sys
+import time
+
+EVERY = 0.02
+
+
+def main() -> None:
+    connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=60)
+    took = []
+    due = time.perf_counter()
+    while True:
+        connection.request("GET", "/api/v1/health")
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200, answer.status
+        now = time.perf_counter()
+        while due <= now:  # the questions that should have been asked meanwhile would have waited as well
+            took.append(now - due)
+            due += EVERY
+        if select.select([sys.stdin], [], [], max(0.0, due - time.perf_counter()))[0]:
+            break
+    print(json.dumps(took))
+
+
+if __name__ == "__main__":
+    main()

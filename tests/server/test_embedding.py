@@ -1,0 +1,59 @@
+"""`make_app` inside another program's application."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+
+from altlas_runner import RunnerConfig
+from altlas_runner.server import ServerConfig, make_app
+from tests.loopback import LoopbackService
+from tests.server.test_executing import TWO
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_service_works_below_a_path_of_another_application(tmp_path: Path) -> None:
+    """When that is cleaned up, what still runs is cancelled, with its bundle."""
+
+    async def main(ai: LoopbackService) -> str:
+        app = web.Application()
+        config = RunnerConfig(ai_service_url=ai.url, output_dir=tmp_path, generate_graphs=False)
+        app.add_subapp("/runner/", make_app(config, ServerConfig(max_tasks=2)))
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        async with ClientSession(f"http://{host}:{port}") as session:
+            async with session.post("/runner/execute", json={"alt_file_content": TWO}) as answer:
+                assert (await answer.json())["successful_tasks"] == 2
+            async with session.get("/runner/api/v1/health") as answer:
+                assert answer.status == 200
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            async with session.get("/runner/api/v1/nothing") as answer:
+                assert answer.status == 404
+            three = {**TWO, "tasks": [{"id": f"t{n}", "description": "d"} for n in range(3)]}
+            async with session.post("/runner/execute", json={"alt_file_content": three}) as answer:
+                assert answer.status == 400
+            slow = {**TWO, "tasks": [{"id": "slow", "description": "d"}]}
+            async with session.post("/runner/api/v1/process", json={"alt_file_content": slow}) as answer:
+                accepted = await answer.json()
+                run_id: str = accepted["request_id"]
+            async with session.get(accepted["run_url"]) as answer:
+                assert (await answer.json())["status"] == "running"
+            async with session.get("/runner/api/v1/runs") as answer:
+                oldest = (await answer.json())["runs"][-1]
+            async with session.get(oldest["report_url"]) as answer:
+                assert answer.status == 200
+            await asyncio.sleep(0.2)
+        await runner.cleanup()
+        return run_id
+
+    async def never(body: object) -> web.Response:
+        await asyncio.sleep(600)
+        return web.json_response({})
+
+    with LoopbackService({"slow": never}) as ai:
+        run_id = asyncio.run(main(ai))
+    assert (tmp_path / run_id / "result.last").is_file()

@@ -1,0 +1,78 @@
+"""What is known of runs that this service did not run, or not in this life."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+import altlas_runner
+from altlas_runner import AltFile
+from tests.loopback import LoopbackService
+from tests.server.running import running_server
+from tests.server.test_executing import TWO
+from tests.server.test_following import events_in
+
+pytestmark = pytest.mark.slow
+
+
+def test_after_a_crash_ended_runs_are_there_and_the_others_are_interrupted(tmp_path: Path) -> None:
+    with LoopbackService(delay=0.3) as ai:
+        with running_server(tmp_path / "output", ai.url) as server:
+            ended = server.start(TWO)
+            before = server.ended(ended)
+            chain = [{"id": f"t{n}", "description": "d", "dependencies": [f"t{n - 1}"] if n else []} for n in range(20)]
+            broken = server.start({**TWO, "title": "Twenty", "tasks": chain})
+            while server.run(broken)["counts"]["completed"] < 2:
+                time.sleep(0.01)
+            server.process.kill()
+            server.process.wait()
+        with running_server(tmp_path / "output", ai.url) as server:
+            after = server.run(ended)
+            for name in ("status", "counts", "task_count", "title", "last_file_path", "report_path", "error"):
+                assert after[name] == before[name]
+            assert server.ask("GET", after["report_url"]).status == 200
+            interrupted = server.run(broken)
+            assert (interrupted["status"], interrupted["title"]) == ("interrupted", "Twenty")
+            assert interrupted["task_count"] == sum(interrupted["counts"].values()) == 20
+            assert interrupted["counts"]["completed"] >= 2
+            assert interrupted["last_file_path"] is None
+            listed = server.ask("GET", "/api/v1/runs").json["runs"]
+            assert [run["request_id"] for run in listed] == [broken, ended]
+            new = server.start(TWO)
+            assert server.ask("GET", "/api/v1/runs?limit=1").json["runs"][0]["request_id"] == new
+            assert server.ask("DELETE", f"/api/v1/runs/{broken}").json["status"] == "interrupted"
+            events = events_in(server.ask("GET", f"/api/v1/runs/{ended}/events").body.decode())
+            assert [event["event"] for _, event in events] == [
+                "run_started",
+                "task_finished",
+                "task_finished",
+                "run_finished",
+            ]
+            server.ended(new)
+
+
+def test_runs_of_other_processes_are_listed_too(tmp_path: Path) -> None:
+    with LoopbackService() as ai, running_server(tmp_path / "output", ai.url) as server:
+        last_file = altlas_runner.run(
+            AltFile.model_validate(TWO), ai_service_url=ai.url, output_dir=tmp_path / "output", generate_graphs=False
+        )
+        run = server.run(last_file.id)
+        assert (run["status"], run["counts"]["completed"], run["title"]) == ("success", 2, "Two tasks")
+        (tmp_path / "output" / "no-bundle").mkdir()
+        (tmp_path / "output" / "link").symlink_to(tmp_path / "output" / last_file.id)
+        assert [run["request_id"] for run in server.ask("GET", "/api/v1/runs").json["runs"]] == [last_file.id]
+        assert server.ask("GET", "/api/v1/runs/no-bundle").status == 404
+        assert server.ask("GET", "/api/v1/runs/link").status == 404
+
+
+def test_a_damaged_bundle_is_told_and_breaks_nothing(tmp_path: Path) -> None:
+    with LoopbackService() as ai, running_server(tmp_path / "output", ai.url) as server:
+        (tmp_path / "output" / "last_damaged").mkdir(parents=True)
+        (tmp_path / "output" / "last_damaged" / "result.last").write_text("{")
+        (tmp_path / "output" / "last_other").mkdir()
+        (tmp_path / "output" / "last_other" / "journal.sqlite3").write_bytes(b"\0" * 5000)
+        listed = server.ask("GET", "/api/v1/runs")
+        assert {run["request_id"] for run in listed.json["runs"]} == {"last_damaged", "last_other"}
+        for run in listed.json["runs"]:
+            assert (run["status"], run["error"]) == ("failure", "what is in its bundle cannot be read")
+            assert server.ask("GET", f"/api/v1/runs/{run['request_id']}/events").status == 200
