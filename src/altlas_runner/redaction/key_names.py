@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -43,12 +44,20 @@ def is_key_like(name: str) -> bool:
     return not _KEY_LIKE_WORDS.isdisjoint(words) or "".join(words).endswith(_KEY_LIKE_ENDS)
 
 
-def redact_key_like(value: Any) -> Any:
-    """A copy of a JSON value in which every value under a key-like name stands as `[redacted]`."""
+def redact_key_like(value: Any, is_harmless: Callable[[Any], bool] = lambda value: value is None) -> Any:
+    """A copy of a JSON value in which every value under a key-like name stands as `[redacted]`.
+
+    Args:
+        value: any JSON value.
+        is_harmless: whether a value may stand as it is even there; None may.
+    """
     if isinstance(value, dict):
-        return {k: REDACTED if v is not None and is_key_like(str(k)) else redact_key_like(v) for k, v in value.items()}
+        return {
+            name: REDACTED if is_key_like(str(name)) and not is_harmless(item) else redact_key_like(item, is_harmless)
+            for name, item in value.items()
+        }
     if isinstance(value, list):
-        return [redact_key_like(item) for item in value]
+        return [redact_key_like(item, is_harmless) for item in value]
     return value
 
 
