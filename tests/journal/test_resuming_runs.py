@@ -321,6 +321,21 @@ def test_a_resume_asks_for_inputs_that_hold_a_secret(tmp_path: Path) -> None:
     assert service.tasks["a"].description == "with planted-key-2 and tea"
 
 
+def test_an_output_that_is_used_as_a_key_is_not_kept_but_made_again(tmp_path: Path) -> None:
+    alt = alt_file_of(
+        {"id": "login"},
+        {"id": "use", "dependencies": ["login"], "parameters": {"auth": {"token": "${{ tasks.login.output.key }}"}}},
+    )
+    answers = {"login": Outcome.completed({"key": "planted-key-4", "for": "planted-key-4 it is"})}
+    bundle = give_up(tmp_path, alt, Service("use", answers))
+    assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
+    service = Service(fails=answers)
+    assert go_on(bundle, service).status == "success"
+    assert service.asked == [("login", 2, "login"), ("use", 2, "use")]
+    assert service.tasks["use"].parameters == {"auth": {"token": "planted-key-4"}}
+    assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
+
+
 # -- artifacts --------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -46,9 +47,14 @@ def is_key_like(name: str) -> bool:
     return not _KEY_LIKE_WORDS.isdisjoint(words) or "".join(words).endswith(_KEY_LIKE_ENDS)
 
 
-def redact_key_like(value: Any) -> Any:
-    """A JSON value in which every value under a key-like name stands as `[redacted]`; the same object without any."""
-    return _redacted(value) if _may_have_key_like(value) else value
+def redact_key_like(value: Any, is_harmless: Callable[[Any], bool] = lambda value: value is None) -> Any:
+    """A JSON value in which every value under a key-like name stands as `[redacted]`; the same object without any.
+
+    Args:
+        value: any JSON value.
+        is_harmless: whether a value may stand as it is even there; None may.
+    """
+    return _redacted(value, is_harmless) if _may_have_key_like(value) else value
 
 
 def _may_have_key_like(value: Any) -> bool:
@@ -60,11 +66,14 @@ def _may_have_key_like(value: Any) -> bool:
     return any(b"\\" in name or is_key_like(name.decode()) for name in names)
 
 
-def _redacted(value: Any) -> Any:
+def _redacted(value: Any, is_harmless: Callable[[Any], bool]) -> Any:
     if isinstance(value, dict):
-        return {k: REDACTED if v is not None and is_key_like(str(k)) else _redacted(v) for k, v in value.items()}
+        return {
+            name: REDACTED if is_key_like(str(name)) and not is_harmless(item) else _redacted(item, is_harmless)
+            for name, item in value.items()
+        }
     if isinstance(value, list):
-        return [_redacted(item) for item in value]
+        return [_redacted(item, is_harmless) for item in value]
     return value
 
 
