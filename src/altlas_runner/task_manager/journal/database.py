@@ -110,6 +110,8 @@ class Database:
             raise _damaged(path, error) from error
         if application != _APPLICATION or version != _FORMAT:
             connection.close()
+            if application in (0, _APPLICATION) and version == 0:
+                raise JournalError(path, "holds no run: its process ended while it made it; run the file again")
             if application != _APPLICATION:
                 raise JournalError(path, "is not the journal of a run")
             raise JournalError(
