@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 __all__ = ["REDACTED", "SCHEMES", "is_key_like", "redact_key_like", "secrets_in"]
 
 REDACTED = "[redacted]"
@@ -30,6 +32,7 @@ _KEY_LIKE_ENDS = (
     "secret",
 )
 _MIN_FOUND_LENGTH = 8
+_NAME = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*:')
 
 
 @lru_cache(maxsize=4096)  # the same few names stand in every task of a file
@@ -45,19 +48,32 @@ def is_key_like(name: str) -> bool:
 
 
 def redact_key_like(value: Any, is_harmless: Callable[[Any], bool] = lambda value: value is None) -> Any:
-    """A copy of a JSON value in which every value under a key-like name stands as `[redacted]`.
+    """A JSON value in which every value under a key-like name stands as `[redacted]`; the same object without any.
 
     Args:
         value: any JSON value.
         is_harmless: whether a value may stand as it is even there; None may.
     """
+    return _redacted(value, is_harmless) if _may_have_key_like(value) else value
+
+
+def _may_have_key_like(value: Any) -> bool:
+    """Whether a field may have such a name: a look at the text costs a tenth of one at every field."""
+    try:
+        names = set(_NAME.findall(orjson.dumps(value)))
+    except TypeError:  # an integer of any size, or a value that is none of JSON
+        return True
+    return any(b"\\" in name or is_key_like(name.decode()) for name in names)
+
+
+def _redacted(value: Any, is_harmless: Callable[[Any], bool]) -> Any:
     if isinstance(value, dict):
         return {
-            name: REDACTED if is_key_like(str(name)) and not is_harmless(item) else redact_key_like(item, is_harmless)
+            name: REDACTED if is_key_like(str(name)) and not is_harmless(item) else _redacted(item, is_harmless)
             for name, item in value.items()
         }
     if isinstance(value, list):
-        return [redact_key_like(item, is_harmless) for item in value]
+        return [_redacted(item, is_harmless) for item in value]
     return value
 
 
