@@ -411,7 +411,7 @@ def test_a_damaged_journal_is_refused_and_stays_as_it_is(tmp_path: Path) -> None
     assert [path.name for path in sorted(bundle.iterdir())] == [JOURNAL_NAME, "report.html", "result.last"]
 
 
-def test_when_the_journal_fails_nothing_more_starts_and_what_completed_is_in_the_last_file(
+def test_when_the_journal_fails_nothing_more_starts_and_what_could_not_be_written_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Database, content: bytes) -> None:
@@ -425,9 +425,10 @@ def test_when_the_journal_fails_nothing_more_starts_and_what_completed_is_in_the
     last_file, bundle = execute(tmp_path, alt_file_of(*DIAMOND), service)
     assert service.ids == ["top"]
     assert [(each.status, each.error_code) for each in last_file.task_results] == [
-        ("completed", None),
+        ("failed", "JOURNAL_IO"),
         *[("cancelled", "JOURNAL_IO")] * 3,
     ]
+    assert "could not be written down" in last_file.task_results[0].error  # type: ignore[operator]
     assert "database or disk is full" in last_file.task_results[1].error  # type: ignore[operator]
     assert last_file.metadata["runner"]["warnings"][0].startswith("JOURNAL_IO: ")
     monkeypatch.undo()
