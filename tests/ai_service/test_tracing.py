@@ -100,14 +100,16 @@ def test_an_attempt_that_took_too_long_is_a_span_that_failed(exporter: InMemoryS
 
 def test_an_attempt_that_was_cancelled_is_a_span_that_failed(exporter: InMemorySpanExporter) -> None:
     async def main() -> None:
-        async with FaultServer(hang) as server:
-            async with AiServiceClient(AiServiceConfig(base_url=server.url, tracing=True)) as client:
-                asking = asyncio.create_task(client.attempt(attempt_for()))
-                while not server.requests:
-                    await asyncio.sleep(0.01)
-                asking.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await asking
+        async with (
+            FaultServer(hang) as server,
+            AiServiceClient(AiServiceConfig(base_url=server.url, tracing=True)) as client,
+        ):
+            asking = asyncio.create_task(client.attempt(attempt_for()))
+            while not server.requests:
+                await asyncio.sleep(0.01)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
 
     asyncio.run(main())
     (span,) = exporter.get_finished_spans()

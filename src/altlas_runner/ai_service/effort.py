@@ -11,7 +11,7 @@ from altlas_runner.alt_file.schema_check import Keyword
 
 __all__ = ["Effort", "TooMuchEffortError"]
 
-MOST_CHECKS = 1_000_000
+MOST_CHECKS = 500_000
 """Most keywords that are checked, for all values together: some seconds of one thread."""
 CHARS_PER_CHECK = 100
 """So many characters of an error text take as long as a check; the library shows whole values in them."""
