@@ -1,6 +1,7 @@
 """`make_app` inside another program's application."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,40 @@ def test_the_service_works_below_a_path_of_another_application(tmp_path: Path) -
     with LoopbackService({"slow": never}) as ai:
         run_id = asyncio.run(main(ai))
     assert (tmp_path / run_id / "result.last").is_file()
+
+
+def test_every_address_that_it_tells_is_below_the_path_where_it_is_embedded(tmp_path: Path) -> None:
+    """Even where that path looks like one of its own."""
+    base = "/api/v1/runner"
+
+    async def main(ai: LoopbackService) -> None:
+        app = web.Application()
+        config = RunnerConfig(ai_service_url=ai.url, output_dir=tmp_path, generate_graphs=False)
+        app.add_subapp(base, make_app(config))
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        async with ClientSession(f"http://{host}:{port}") as session:
+            async with session.get(f"{base}/openapi.json") as answer:
+                assert (await answer.json())["servers"] == [{"url": base}]
+            async with session.post(f"{base}/api/v1/process", json={"alt_file_content": TWO}) as answer:
+                accepted = await answer.json()
+            assert accepted["run_url"] == answer.headers["Location"] == f"{base}/api/v1/runs/{accepted['request_id']}"
+            async with session.get(accepted["events_url"]) as answer:
+                assert (await answer.text()).endswith("\n\n")
+            async with session.get(accepted["run_url"]) as answer:
+                report_url = (await answer.json())["report_url"]
+            async with session.get(report_url) as answer:
+                assert answer.status == 200
+            async with session.get(f"{base}/") as answer:
+                page = await answer.text()
+            names = re.findall(r'(?:href|src)="(assets/[^"]+)"', page)
+            assert len(names) == 2
+            for name in names:
+                async with session.get(f"{base}/{name}") as answer:
+                    assert answer.status == 200
+        await runner.cleanup()
+
+    with LoopbackService() as ai:
+        asyncio.run(main(ai))

@@ -15,11 +15,16 @@ __all__ = ["base_of", "file_answer", "json_answer"]
 _PIECE = 256 << 10
 
 
-def base_of(request: web.Request) -> str:
-    """Where the service begins: the path below which it is embedded, or the empty text. For operations of the API."""
+def base_of(request: web.Request, own: str = "/api/v1/") -> str:
+    """Where the service begins: the path below which it is embedded, or the empty text.
+
+    Args:
+        request: to an operation.
+        own: how the path of the operation begins, as the service alone has it.
+    """
     resource = request.match_info.route.resource
     assert resource is not None
-    return resource.canonical.partition("/api/v1/")[0]
+    return resource.canonical.rpartition(own)[0]
 
 
 def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

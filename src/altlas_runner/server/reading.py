@@ -6,19 +6,20 @@ import asyncio
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
-from altlas_runner.alt_file import AltFile, AltParser, Diagnostic
+from altlas_runner.alt_file import AltFile, AltParser, Diagnostic, validate_alt_file
 from altlas_runner.alt_file.diagnostics import quoted
 from altlas_runner.alt_file.limits import Limits
 from altlas_runner.errors import AltIoError, AltParseError
 from altlas_runner.last_file.artifacts.places import open_file_below
 from altlas_runner.server.config import ServerConfig
-from altlas_runner.server.models import ValidateRequest
+from altlas_runner.server.models import RunRequest, ValidateRequest
 from altlas_runner.server.problems import Problem
 
 __all__ = ["AltSource", "RequestReader", "bad_file", "placed"]
@@ -64,6 +65,7 @@ class RequestReader:
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
+        self._turn = asyncio.Lock()
         self._parser = AltParser().with_limits(Limits(config.max_body_bytes, config.max_tasks, config.max_dependencies))
 
     async def model(self, request: web.Request, kind: type[M]) -> M:
@@ -78,8 +80,8 @@ class RequestReader:
         except ValidationError as error:
             raise Problem(400, _explain(error)) from None
 
-    async def alt_file(self, asked: ValidateRequest) -> tuple[AltFile, AltSource]:
-        """The ALT file that a request gives or names, and where it was.
+    async def alt_file(self, asked: RunRequest) -> tuple[AltFile, AltSource]:
+        """The ALT file that a request gives or names, which can be run with its inputs; and where it was.
 
         Raises:
             Problem: 400 with every diagnostic, or 403.
@@ -88,12 +90,12 @@ class RequestReader:
             source = await self._source(asked)
         except AltIoError as error:
             raise bad_file(error.diagnostics) from None
-        try:
-            if len(source.content) > _LONG:
-                return await asyncio.to_thread(self._parse, source), source
-            return self._parse(source), source
-        except AltParseError as error:
-            raise bad_file(placed(error.diagnostics, source)) from None
+        inputs = asked.inputs or {}
+        if len(source.content) > _LONG:
+            return await asyncio.to_thread(self._checked, source, inputs), source
+        async with self._turn:
+            await asyncio.sleep(0)  # of many requests at once, one between two looks at everything else
+            return self._checked(source, inputs), source
 
     async def diagnostics(self, asked: ValidateRequest) -> list[Diagnostic]:
         """Everything that is wrong or doubtful in the ALT file that a request gives or names.
@@ -115,11 +117,18 @@ class RequestReader:
             return AltSource(content.encode(), None, is_text=True)
         return AltSource(json.dumps(content, ensure_ascii=False).encode(), None, is_text=False)
 
-    def _parse(self, source: AltSource) -> AltFile:
-        return self._parser.parse_from_string(source.content, is_yaml=source.is_yaml)
+    def _checked(self, source: AltSource, inputs: Mapping[str, Any]) -> AltFile:
+        try:
+            alt_file = self._parser.parse_from_string(source.content, is_yaml=source.is_yaml)
+        except AltParseError as error:
+            raise bad_file(placed(error.diagnostics, source)) from None
+        diagnostics = validate_alt_file(alt_file, inputs)
+        if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+            raise bad_file(placed(diagnostics, source))
+        return alt_file
 
     async def _body(self, request: web.Request) -> bytes:
-        if request.content_type != "application/json" or request.charset not in (None, "utf-8", "UTF-8"):
+        if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
             raise Problem(415, "the body must be JSON in UTF-8 (Content-Type: application/json)")
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise Problem(415, "the body must not be compressed")

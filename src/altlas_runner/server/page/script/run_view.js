@@ -17,7 +17,7 @@ class RunView {
   /** Shows a run and follows it until `close`. */
   open(id) {
     this.close();
-    Object.assign(this, { id, path: "/api/v1/runs/" + encodeURIComponent(id), run: null, standing: new Standing(), drawn: -1 });
+    Object.assign(this, { id, path: "api/v1/runs/" + encodeURIComponent(id), run: null, standing: new Standing(), drawn: -1 });
     this.watching = new AbortController();
     this.room.hidden = false;
     this.lay();
@@ -97,9 +97,9 @@ class RunView {
     this.verdict.className = "verdict " + toneOf(run.status);
     this.verdict.replaceChildren(icon(toneOf(run.status)), RUN_WORDS[run.status] ?? visible(String(run.status)));
     this.cancel.hidden = isOver(run);
-    const report = String(run.report_url ?? "");
-    this.report.hidden = !/^\/(runs|views)\//.test(report);
-    if (!this.report.hidden) this.report.href = report;
+    const report = run.report_url ? new URL(run.report_url, location) : null;
+    this.report.hidden = report?.origin !== location.origin;
+    if (!this.report.hidden) this.report.href = report.href;
     this.explain(run);
     this.draw(true);
   }
