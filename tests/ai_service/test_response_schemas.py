@@ -221,7 +221,7 @@ def test_references_that_branch_where_no_keyword_is_checked_end_too(monkeypatch:
     """What `unevaluatedProperties` leaves over is found by the library in a search of its own."""
     monkeypatch.setattr(effort, "MOST_CHECKS", 20_000)
     definitions: dict[str, Any] = {
-        f"at{level}": {"dependentSchemas": dict.fromkeys("ab", {"$ref": f"#/$defs/at{level + 1}"})}
+        f"at{level}": {"dependentSchemas": {key: {"$ref": f"#/$defs/at{level + 1}"} for key in "ab"}}
         for level in range(30)
     }
     schema = {
