@@ -82,7 +82,7 @@ def validator_of(
     if adapted is not None:
         kind = extend(kind, {name: adapted(name, usual) for name, usual in kind.VALIDATORS.items()})  # type: ignore[no-untyped-call]
 
-        def evolve(validator: Validator, **changes: Any) -> Validator:
+        def evolve(validator: Any, **changes: Any) -> Any:
             if on_part is not None:
                 on_part()
             return attrs.evolve(validator, **changes)  # its own would return to the usual functions at every `$schema`
