@@ -24,6 +24,8 @@ BENCHMARKS = (
     "last_file",
     "report",
     "capi",
+    "dask",
+    "batch",
 )
 RESULTS = Path(__file__).with_name("results.json")
 

@@ -302,7 +302,7 @@ class Runner:
         Args:
             files: paths, or a `BatchFile` where a file has inputs of its own.
             unit: with the engine `dask`, what a worker is given at a time: whole files, or single tasks.
-            files_at_once: how many files are in flight; None is 8, or on a cluster twice as many as it has threads.
+            files_at_once: how many files are in flight; None is 8, or on a cluster 16 for each of its threads.
             inputs: for all files; those of a file go before them.
             seed: of the jitter between attempts.
             retry_failed: whether files are run again whose tasks did not all complete in an earlier run of the batch.

@@ -47,7 +47,7 @@ def test_a_batch_that_is_fine(tmp_path: Path) -> None:
 def test_the_exit_code_says_how_it_went(spoil: str, code: int, words: str, tmp_path: Path) -> None:
     files = write_files(tmp_path / "in", 3)
     files[1].write_text(spoil)
-    done = batch(tmp_path / "in", "-o", tmp_path / "out", "--deadline", 5)
+    done = batch(tmp_path / "in", "-o", tmp_path / "out", "--deadline", 3)
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert "2 of 3 files completed" in done.stdout
