@@ -77,7 +77,7 @@ class _Connection(RequestHandler):
         """Forget the connection."""
         self._connections.count -= 1
         self._head_came()
-        self.resume_writing_timer()
+        self._reader_is_back()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -97,10 +97,10 @@ class _Connection(RequestHandler):
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self.resume_writing_timer()
+        self._reader_is_back()
         super().resume_writing()
 
-    def resume_writing_timer(self) -> None:
+    def _reader_is_back(self) -> None:
         """Nobody is waited for."""
         if self._stall_timer is not None:
             self._stall_timer.cancel()
