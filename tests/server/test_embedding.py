@@ -9,6 +9,7 @@ from aiohttp import ClientSession, web
 
 from altlas_runner import RunnerConfig
 from altlas_runner.server import ServerConfig, make_app
+from altlas_runner.server.service import Service
 from tests.loopback import LoopbackService
 from tests.server.test_executing import TWO
 
@@ -95,3 +96,29 @@ def test_every_address_that_it_tells_is_below_the_path_where_it_is_embedded(tmp_
 
     with LoopbackService() as ai:
         asyncio.run(main(ai))
+
+
+def test_an_error_inside_the_service_tells_the_client_nothing_and_the_log_no_ticket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> bool:
+        raise RuntimeError("of the inside")
+
+    monkeypatch.setattr(Service, "admits", broken)
+
+    async def main() -> None:
+        runner = web.AppRunner(make_app(RunnerConfig(output_dir=tmp_path)))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        async with (
+            ClientSession(f"http://{host}:{port}") as session,
+            session.get("/views/1-the-ticket/runs/last_1/report.html") as answer,
+        ):
+            assert (answer.status, answer.content_type) == (500, "application/problem+json")
+            assert "inside" not in (await answer.text()).replace("an error inside the service", "")
+        await runner.cleanup()
+
+    asyncio.run(main())
+    assert "of the inside" in caplog.text
+    assert "the-ticket" not in caplog.text
