@@ -122,3 +122,34 @@ def test_an_error_inside_the_service_tells_the_client_nothing_and_the_log_no_tic
     asyncio.run(main())
     assert "of the inside" in caplog.text
     assert "the-ticket" not in caplog.text
+
+
+def test_long_bodies_on_their_way_take_no_more_room_than_they_may(tmp_path: Path) -> None:
+    """Short ones are read all the same, and a long one that is alone."""
+    server = ServerConfig(max_uploading_bytes=100_000)
+    long, short = ({"alt_file_content": TWO, "alt_file_path": None, "filler": "x" * size} for size in (90_000, 10))
+
+    async def main() -> None:
+        runner = web.AppRunner(make_app(RunnerConfig(output_dir=tmp_path), server))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        head = "POST /api/v1/validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        slow_reader, slow_writer = await asyncio.open_connection(host, port)
+        async with ClientSession(f"http://{host}:{port}") as session:
+
+            async def status(body: object) -> int:
+                async with session.post("/api/v1/validate", json=body) as answer:
+                    return answer.status
+
+            slow_writer.write(f"{head}Content-Length: 90001\r\n\r\n{' ' * 90_000}".encode())
+            while await status(long) != 503:
+                pass
+            assert await status(short) == 400
+            slow_writer.write(b"!")
+            assert b" 400 " in await slow_reader.readline()
+            assert await status(long) == 400
+        slow_writer.close()
+        await runner.cleanup()
+
+    asyncio.run(main())
