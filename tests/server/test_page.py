@@ -551,6 +551,36 @@ def test_a_broken_connection_goes_on_where_it_broke(browser: Browser, place: Pla
     assert browser.run("document.querySelector('#trouble').hidden")
 
 
+def test_events_that_come_after_the_run_has_ended_are_told_once(browser: Browser, place: Place) -> None:
+    opened(browser, place.server)
+    browser.run(
+        "void (window.late = new Promise((done) => (window.release = done)), window.plain = window.fetch,"
+        " window.fetch = async (path, how) =>"
+        " (await (String(path).endsWith('/events') && window.late), window.plain(path, how)))"
+    )
+    run_id = place.server.start(flow("held", title="Late"))
+    browser.run(f"void (location.hash = 'run={run_id}')")
+    browser.until(f"{VERDICT} === 'running'")
+    place.gate.open()
+    browser.until(f"{VERDICT} === 'completed'")
+    browser.run("window.release()")
+    ends = "document.querySelectorAll('[aria-label^=Ended] li').length"
+    browser.until(f"{ends} > 0")
+    assert browser.run(ends) == 1
+
+
+def test_what_is_marked_in_a_long_line_is_in_view(browser: Browser, place: Place, tmp_path: Path) -> None:
+    opened(browser, place.server)
+    browser.drop(written(tmp_path, json.dumps({"id": "x", "title": "x" * 100, "tasks": [{"id": "a"}]})))
+    browser.until("document.querySelector('.excerpt mark')")
+    inside = (
+        "[...document.querySelectorAll('.excerpt')].map((box) => [box, box.querySelector('mark')])"
+        ".map(([box, mark]) => [box.getBoundingClientRect(), mark.getBoundingClientRect()])"
+        ".every(([box, mark]) => box.left <= mark.left && Math.min(mark.right, mark.left + 10) <= box.right)"
+    )
+    assert browser.run(inside)
+
+
 def test_light_and_dark_follow_the_system_and_the_readers_choice(browser: Browser, place: Place) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     opened(browser, place.server)
