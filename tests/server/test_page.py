@@ -197,7 +197,7 @@ def test_a_dropped_file_is_run_watched_live_and_its_report_opened(
     browser.until(f"{VERDICT} === 'running'")
     browser.until("document.querySelector('.task-list .running .name')?.textContent === 'held'")
     browser.until("document.querySelector('.task-list .waiting .name')?.textContent === 'busy'")
-    assert "attempt 2 in 5" in browser.run("document.querySelector('.task-list .waiting').innerText"), "of 60 seconds"
+    assert "attempt 2 in " in browser.run("document.querySelector('.task-list .waiting').innerText")
     assert "after AI_RATE_LIMITED" in browser.run("document.querySelector('.task-list .waiting').innerText")
     browser.until(f"{TEXT}.includes('no such <b>model</b>')")
     browser.until("document.querySelector('[role=progressbar]').getAttribute('aria-valuetext') === '3 of 5'")
@@ -214,7 +214,7 @@ def test_a_dropped_file_is_run_watched_live_and_its_report_opened(
     browser.click("Cancel the run")
     browser.until(f"{VERDICT} === 'cancelled'")
     assert "the run could not end" not in browser.run(TEXT)
-    browser.until("!document.querySelector('a.main-button').hidden")
+    browser.until("document.querySelector('a.main-button')?.hidden === false")
     assert browser.seen() == NO_FAULT
     browser.driver.get(browser.run("document.querySelector('a.main-button').href"))
     browser.until("document.documentElement.dataset.ready !== undefined")
@@ -393,7 +393,7 @@ def test_axe_finds_nothing_serious(browser: Browser, place: Place, tmp_path: Pat
     browser.until("document.querySelector('#sure').open")
     assert browser.serious_faults() == []
     browser.click("Cancel the run")
-    browser.until("!document.querySelector('a.main-button').hidden")
+    browser.until("document.querySelector('a.main-button')?.hidden === false")
     assert browser.serious_faults() == []
 
 
@@ -410,7 +410,7 @@ def test_nothing_makes_a_phone_scroll_to_the_side(browser: Browser, place: Place
     browser.until("document.querySelector('.task-list .failed') && document.querySelector('.task-list .running')")
     assert browser.run(too_wide) <= 0
     place.gate.open()
-    browser.until("!document.querySelector('a.main-button').hidden")
+    browser.until("document.querySelector('a.main-button')?.hidden === false")
     assert browser.run(too_wide) <= 0
     browser.click("← All runs")
     browser.until("document.querySelector('.runs li')")
@@ -435,7 +435,7 @@ def test_no_text_of_a_stranger_runs_loads_or_becomes_markup(browser: Browser, tm
         browser.drop(written(tmp_path, file, "<img src=x onerror=alert(1)>.json"))
         browser.until("document.querySelector('.diagnostics')")
         browser.click("Run")
-        browser.until("!document.querySelector('a.main-button').hidden")
+        browser.until("document.querySelector('a.main-button')?.hidden === false")
         browser.until("document.querySelectorAll('#run .task-list > li').length > 50")
         browser.click("← All runs")
         browser.until("document.querySelectorAll('.runs li').length === 50")
