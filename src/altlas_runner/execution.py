@@ -158,7 +158,7 @@ class Outcome:
         not_before: instant on the event loop's clock at which the executor has room for this task (held), or None.
         kept: what became of the artifacts; the task manager puts it there when it has an `ArtifactStore`.
         model: what was asked, where the executor has several alternatives; else None.
-        service: where that model is.
+        service: where that model is, or the worker of a cluster that made the attempt.
         metadata: what else is to stand in the task's result (completed), or None.
     """
 

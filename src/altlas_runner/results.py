@@ -50,7 +50,7 @@ class Attempt:
         error: the reason in words; None when it completed.
         wait_before_ms: milliseconds waited between the end of the attempt before and the start of this one.
         model: which model was asked, where the executor has several to fall back on; else None.
-        service: where that model is, such as `api.example.com`.
+        service: where that model is, such as `api.example.com`, or the worker of a cluster that made this attempt.
         usage: what this attempt consumed. None when nothing was said about it, or when it is the only one and
             completed: the task's usage says it then.
     """

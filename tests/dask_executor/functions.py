@@ -51,7 +51,7 @@ async def kill_worker(context: HandlerContext) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@handler("kill-itself")
+@handler("kill-itself", process=True)
 def kill_itself(context: HandlerContext) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

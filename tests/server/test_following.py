@@ -105,7 +105,7 @@ def test_runs_are_listed_the_newest_first_page_by_page(server: RunningServer) ->
 
 def test_a_run_that_waits_its_turn_is_queued_and_beyond_the_queue_it_is_refused(tmp_path: Path) -> None:
     options = ("--max-running", "1", "--max-queued", "2")
-    with LoopbackService(delay=0.5) as ai, running_server(tmp_path / "output", ai.url, *options) as server:
+    with LoopbackService(delay=0.3) as ai, running_server(tmp_path / "output", ai.url, *options) as server:
         first, second, third = (server.start(TWO) for _ in range(3))
         refused = server.ask("POST", "/api/v1/process", {"alt_file_content": TWO})
         assert refused.status == 429

@@ -6,12 +6,16 @@ import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from altlas_runner import RunnerConfig
+from altlas_runner.server import make_app
 from tests.browser import Browser
 from tests.last_file.hostile_texts import HOSTILE
 from tests.loopback import Answer, LoopbackService
@@ -71,8 +75,9 @@ class Gate:
 class Place:
     """A service with its AI service."""
 
-    def __init__(self, server: RunningServer, gate: Gate) -> None:
+    def __init__(self, server: RunningServer, ai: LoopbackService, gate: Gate) -> None:
         self.server = server
+        self.ai = ai
         self.gate = gate
 
 
@@ -91,7 +96,7 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with LoopbackService(answers) as service:
         output_dir = tmp_path_factory.mktemp("page") / "output"
         with running_server(output_dir, service.url, "--max-concurrency", "4") as server:
-            yield Place(server, gate)
+            yield Place(server, service, gate)
 
 
 @pytest.fixture
@@ -197,8 +202,8 @@ def test_a_dropped_file_is_run_watched_live_and_its_report_opened(
     browser.until(f"{VERDICT} === 'running'")
     browser.until("document.querySelector('.task-list .running .name')?.textContent === 'held'")
     browser.until("document.querySelector('.task-list .waiting .name')?.textContent === 'busy'")
-    assert "attempt 2 in " in browser.run("document.querySelector('.task-list .waiting').innerText")
-    assert "after AI_RATE_LIMITED" in browser.run("document.querySelector('.task-list .waiting').innerText")
+    waits = "document.querySelector('.task-list .waiting').innerText"
+    browser.until(f"/attempt 2 in 5\\d\\.\\d s, after AI_RATE_LIMITED/.test({waits})")  # the service said 60 s
     browser.until(f"{TEXT}.includes('no such <b>model</b>')")
     browser.until("document.querySelector('[role=progressbar]').getAttribute('aria-valuetext') === '3 of 5'")
     legend = browser.run("document.querySelector('.legend').innerText.replace(/\\s+/g, ' ')")
@@ -254,22 +259,21 @@ def test_an_answer_is_shown_while_it_is_written(browser: Browser, place: Place) 
     browser.until(f"{VERDICT} === 'completed'")
 
 
-def test_options_go_with_the_run_and_one_that_does_not_fit_is_not_sent(browser: Browser, tmp_path: Path) -> None:
-    with LoopbackService() as service, running_server(tmp_path / "output", service.url) as server:
-        opened(browser, server)
-        browser.driver.find_element("css selector", "textarea").send_keys(json.dumps(flow("a")))
-        browser.run("(() => { document.querySelector('.options').open = true; })()")
-        browser.driver.find_element("name", "model").send_keys("large")
-        browser.driver.find_element("name", "max_tokens").send_keys("77")
-        browser.driver.find_element("name", "temperature").send_keys("3")
-        browser.click("Run")
-        assert browser.run("document.querySelector(':invalid').name") == "temperature"
-        assert browser.run("location.hash") == ""
-        browser.driver.find_element("name", "temperature").clear()
-        browser.driver.find_element("name", "temperature").send_keys("0")
-        browser.click("Run")
-        browser.until(f"{VERDICT} === 'completed'")
-    sent = service.requests[0]
+def test_options_go_with_the_run_and_one_that_does_not_fit_is_not_sent(browser: Browser, place: Place) -> None:
+    opened(browser, place.server)
+    browser.driver.find_element("css selector", "textarea").send_keys(json.dumps(flow("a")))
+    browser.run("(() => { document.querySelector('.options').open = true; })()")
+    browser.driver.find_element("name", "model").send_keys("large")
+    browser.driver.find_element("name", "max_tokens").send_keys("77")
+    browser.driver.find_element("name", "temperature").send_keys("3")
+    browser.click("Run")
+    assert browser.run("document.querySelector(':invalid').name") == "temperature"
+    assert browser.run("location.hash") == ""
+    browser.driver.find_element("name", "temperature").clear()
+    browser.driver.find_element("name", "temperature").send_keys("0")
+    browser.click("Run")
+    browser.until(f"{VERDICT} === 'completed'")
+    sent = place.ai.requests[-1]
     assert (sent["model"], sent["max_tokens"], sent["temperature"], sent["stream"]) == ("large", 77, 0, False)
 
 
@@ -286,17 +290,16 @@ def test_runs_are_listed_live_the_newest_first(browser: Browser, place: Place) -
     browser.until(f"{row}.includes('completed') && {row}.includes('2 of 2 tasks')")
 
 
-def test_older_runs_are_on_further_pages(browser: Browser, tmp_path: Path) -> None:
-    with LoopbackService() as service, running_server(tmp_path / "output", service.url) as server:
-        for number in range(53):
-            server.start(flow("a", title=f"Run {number}"))
-        opened(browser, server)
-        titles = "[...document.querySelectorAll('.runs .name')].map((name) => name.textContent)"
-        assert browser.run(titles) == [f"Run {number}" for number in range(52, 2, -1)]
-        browser.click("Older runs")
-        browser.until(f"JSON.stringify({titles}) === JSON.stringify(['Run 2', 'Run 1', 'Run 0'])")
-        browser.click("Newer runs")
-        browser.until(f"{titles}.length === 50")
+def test_older_runs_are_on_further_pages(browser: Browser, place: Place) -> None:
+    for number in range(53):
+        place.server.start(flow("quick", title=f"Run {number}"))
+    opened(browser, place.server)
+    titles = "[...document.querySelectorAll('.runs .name')].map((name) => name.textContent)"
+    assert browser.run(titles) == [f"Run {number}" for number in range(52, 2, -1)]
+    browser.click("Older runs")
+    browser.until(f"{titles}.slice(0, 3).join() === 'Run 2,Run 1,Run 0'")
+    browser.click("Newer runs")
+    browser.until(f"{titles}.length === 50 && {titles}[0] === 'Run 52'")
 
 
 def test_a_page_of_runs_that_began_behind_one_that_is_gone_becomes_the_first_one(
@@ -428,7 +431,7 @@ def test_no_text_of_a_stranger_runs_loads_or_becomes_markup(browser: Browser, tm
     answers = {task["id"]: refused for task in tasks}
     with LoopbackService(answers) as service, running_server(tmp_path / "output", service.url) as server:
         opened(browser, server)
-        for text in HOSTILE:
+        for text in HOSTILE[::2]:
             server.start(flow("a", title=text))
         title = " ".join(HOSTILE)
         file = {"id": "f", "title": title, "tasks": [*tasks, {"id": title, "description": "d", title: 1}]}
@@ -438,7 +441,7 @@ def test_no_text_of_a_stranger_runs_loads_or_becomes_markup(browser: Browser, tm
         browser.until("document.querySelector('a.main-button')?.hidden === false")
         browser.until("document.querySelectorAll('#run .task-list > li').length > 50")
         browser.click("← All runs")
-        browser.until("document.querySelectorAll('.runs li').length === 50")
+        browser.until("document.querySelectorAll('.runs li').length > 40")
         assert browser.run("document.querySelectorAll('main :is(script, iframe, object, embed, img, b b)').length") == 0
         assert browser.seen() == NO_FAULT
         assert {
@@ -524,12 +527,12 @@ def test_a_service_that_is_gone_is_told_and_found_again(browser: Browser, tmp_pa
         with running_server(tmp_path / "output", service.url) as server:
             opened(browser, server)
             port = server.url.rsplit(":", 1)[1]
-        browser.until(f"{TEXT}.includes('The service does not answer.')")
         browser.driver.find_element("css selector", "textarea").send_keys("{}")
         browser.click("Run")
+        browser.until(f"{TEXT}.includes('The service does not answer.')")
         assert browser.run("location.hash") == ""
         with running_server(tmp_path / "output", service.url, "--port", port):
-            browser.click("Try again")
+            browser.run("document.querySelector('#trouble button')?.click()")  # or it was found again by itself
             browser.until("document.querySelector('#trouble').hidden")
         assert browser.seen() == NO_FAULT
 
@@ -569,16 +572,43 @@ def test_events_that_come_after_the_run_has_ended_are_told_once(browser: Browser
     assert browser.run(ends) == 1
 
 
-def test_what_is_marked_in_a_long_line_is_in_view(browser: Browser, place: Place, tmp_path: Path) -> None:
-    opened(browser, place.server)
-    browser.drop(written(tmp_path, json.dumps({"id": "x", "title": "x" * 100, "tasks": [{"id": "a"}]})))
-    browser.until("document.querySelector('.excerpt mark')")
-    inside = (
-        "[...document.querySelectorAll('.excerpt')].map((box) => [box, box.querySelector('mark')])"
-        ".map(([box, mark]) => [box.getBoundingClientRect(), mark.getBoundingClientRect()])"
-        ".every(([box, mark]) => box.left <= mark.left && Math.min(mark.right, mark.left + 10) <= box.right)"
-    )
-    assert browser.run(inside)
+def test_it_works_below_a_path_of_another_application(browser: Browser, tmp_path: Path) -> None:
+    with LoopbackService() as service, embedded("/tools/runner/", service.url, tmp_path) as url:
+        browser.open(url)
+        browser.driver.find_element("css selector", "textarea").send_keys(json.dumps(flow("a", title="Embedded")))
+        browser.click("Run")
+        browser.until(f"{VERDICT} === 'completed'")
+        browser.driver.get(browser.run("document.querySelector('a.main-button').href"))
+        browser.until("document.documentElement.dataset.ready !== undefined")
+        assert browser.driver.current_url.startswith(f"{url}runs/last_")
+
+
+@contextmanager
+def embedded(prefix: str, service_url: str, output_dir: Path) -> Iterator[str]:
+    """The service inside another application, in a thread; the URL of its page."""
+    listening: Future[str] = Future()
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        app = web.Application()
+        config = RunnerConfig(ai_service_url=service_url, output_dir=output_dir, generate_graphs=False)
+        app.add_subapp(prefix, make_app(config))
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        listening.set_result(f"http://127.0.0.1:{runner.addresses[0][1]}{prefix}")
+        await stop.wait()
+        await runner.cleanup()
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=[main()], daemon=True)
+    thread.start()
+    try:
+        yield listening.result(30)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+        loop.close()
 
 
 def test_light_and_dark_follow_the_system_and_the_readers_choice(browser: Browser, place: Place) -> None:

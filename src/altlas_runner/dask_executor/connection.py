@@ -15,8 +15,6 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-import distributed
-
 from altlas_runner.dask_executor.envelope import Call, Reply, open_reply, seal_call
 from altlas_runner.dask_executor.opening import Where, address_of
 from altlas_runner.dask_executor.placement import Placement
@@ -165,8 +163,9 @@ class DaskConnection:
 
     async def _watch(self, call: _Call, future: Any) -> None:
         """Wait for the future of Dask: the second way for a reply, and the only one for what goes wrong in Dask."""
+        while future.status == "pending":
+            await future._state.wait()  # `distributed.wait` asks for a client that is everybody's
         try:
-            await distributed.wait([future])
             if future.status == "finished":
                 content = await future
                 self._end(call, open_reply(content)) if content else self._lose([call.key], "it was stopped")
@@ -174,10 +173,10 @@ class DaskConnection:
                 error = await future.exception()
                 text = f"Dask could not run it: {type(error).__name__}: {error}"
                 self._end(call, Reply(call.key, "refused", self._placement.worker_of(call.key) or "", 0.0, text))
-        except (asyncio.CancelledError, OSError, RuntimeError, TimeoutError) as error:
-            if isinstance(error, asyncio.CancelledError) and not future.cancelled():
-                raise
-            self._lose([call.key], "Dask lost it")
+            else:
+                self._lose([call.key], "Dask lost it")
+        except Exception as error:  # its worker is gone, the connection is broken: each raises something else
+            self._lose([call.key], f"Dask lost it: {type(error).__name__}: {error}")
 
     def _end(self, call: _Call, reply: Reply) -> None:
         """The first end counts."""

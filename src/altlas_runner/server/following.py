@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from itertools import dropwhile, islice
 
 from aiohttp import web
 
@@ -136,12 +137,12 @@ class FollowingEndpoints:
         runs = await self._service.newest_first()
         before = request.query.get("before")
         if before is not None:
-            place = next((place for place, run in enumerate(runs) if _id_of(run) == before), None)
-            if place is None:
+            runs = dropwhile(lambda run: _id_of(run) != before, runs)
+            if next(runs, None) is None:
                 raise Problem(404, "before must be the id of a run, and there is none with this one")
-            runs = runs[place + 1 :]
-        page = [await self._service.answer(run, base_of(request)) for run in runs[:limit]]
-        return json_answer(RunList(runs=page, next_before=page[-1].request_id if len(runs) > limit else None))
+        found = list(islice(runs, limit + 1))
+        page = [await self._service.answer(run, base_of(request)) for run in found[:limit]]
+        return json_answer(RunList(runs=page, next_before=page[-1].request_id if len(found) > limit else None))
 
     async def get_run(self, request: web.Request) -> web.StreamResponse:
         """One run."""

@@ -51,6 +51,8 @@ class Guard:
         Raises:
             Problem: 400 for two lengths, no or two Host headers, another version of HTTP; 421 for another host.
         """
+        if not request.raw_path.startswith("/"):  # a proxy is asked so, and the Host header would count for nothing
+            raise Problem(400, "the target of the request must be a path")
         if request.version not in (HttpVersion10, HttpVersion11):
             raise Problem(400, "this service speaks HTTP/1.1")
         if hdrs.CONTENT_LENGTH in request.headers and hdrs.TRANSFER_ENCODING in request.headers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter, OrderedDict
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,12 +60,12 @@ class PastRuns:
         self._looked_at = float("-inf")
         self._newest_first: list[RunEntry] = []
 
-    async def newest_first(self) -> list[RunEntry]:
-        """Every run that has a bundle, as of at most a few seconds ago."""
+    async def newest_first(self, known: Container[str]) -> list[RunEntry]:
+        """Every run that has a bundle, but for those that are known anyway, as of at most a few seconds ago."""
         loop = asyncio.get_running_loop()
         async with self._looking:
             if loop.time() - self._looked_at >= _LOOK_AGAIN_SECONDS:
-                self._newest_first = await asyncio.to_thread(self._look)
+                self._newest_first = await asyncio.to_thread(self._look, known)
                 self._looked_at = loop.time()
         return self._newest_first
 
@@ -81,12 +82,12 @@ class PastRuns:
         """Its beginning, the ends of its tasks and its own end: what is left to be told of a run, as events in JSON."""
         return await asyncio.to_thread(_events_of, run)
 
-    def _look(self) -> list[RunEntry]:
+    def _look(self, known: Container[str]) -> list[RunEntry]:
         seen = {}
         try:
             with os.scandir(self._output_dir) as places:
                 for place in places:
-                    if not place.is_dir(follow_symlinks=False):
+                    if place.name in known or not place.is_dir(follow_symlinks=False):
                         continue
                     changed = place.stat(follow_symlinks=False).st_mtime_ns
                     before = self._seen.get(place.name)

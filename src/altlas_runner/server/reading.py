@@ -66,6 +66,7 @@ class RequestReader:
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
         self._uploading = 0
+        self._turn = asyncio.Lock()
         self._parser = AltParser().with_limits(Limits(config.max_body_bytes, config.max_tasks, config.max_dependencies))
 
     async def model(self, request: web.Request, kind: type[M]) -> M:
@@ -90,9 +91,12 @@ class RequestReader:
             source = await self._source(asked)
         except AltIoError as error:
             raise bad_file(error.diagnostics) from None
+        inputs = asked.inputs or {}
         if len(source.content) > _LONG:
-            return await asyncio.to_thread(self._checked, source, asked.inputs or {}), source
-        return self._checked(source, asked.inputs or {}), source
+            return await asyncio.to_thread(self._checked, source, inputs), source
+        async with self._turn:
+            await asyncio.sleep(0)  # of many requests at once, one between two looks at everything else
+            return self._checked(source, inputs), source
 
     async def diagnostics(self, asked: ValidateRequest) -> list[Diagnostic]:
         """Everything that is wrong or doubtful in the ALT file that a request gives or names.

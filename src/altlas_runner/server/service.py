@@ -9,6 +9,7 @@ import hmac
 import logging
 import secrets
 import time
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Literal, Self
@@ -80,12 +81,12 @@ class Service:
         """The run with this id, or None."""
         return self.runs.find(run_id) or await self.past.find(run_id)
 
-    async def newest_first(self) -> list[Run | RunEntry]:
-        """Every run; those that are known from their bundles alone as the list of these has them."""
-        past = await self.past.newest_first()
+    async def newest_first(self) -> Iterator[Run | RunEntry]:
+        """Every run, to be gone through at once; those that only their bundles tell of are not described yet."""
+        past = await self.past.newest_first(self.runs)
         ours: list[Run | RunEntry] = [*self.runs.newest_first()]
-        others = (entry for entry in past if self.runs.find(entry.run_id) is None)
-        return list(heapq.merge(ours, others, key=_began_at, reverse=True))
+        others = (entry for entry in past if entry.run_id not in self.runs)
+        return heapq.merge(ours, others, key=_began_at, reverse=True)
 
     async def answer(self, run: Run | PastRun | RunEntry, base: str) -> RunAnswer:
         """A run as it is shown.

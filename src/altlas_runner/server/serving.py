@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -64,12 +65,15 @@ async def serve(config: RunnerConfig, server: ServerConfig, *, on_listening: Cal
 
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(each, stop, each)
+        gc.collect()
+        gc.freeze()  # what was made until now is no garbage: looking at it again and again would make everybody wait
         try:
             host, port = listening.sockets[0].getsockname()[:2]
             on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
             await asked.wait()
             await service.runs.stop(server.grace_seconds)
         finally:
+            gc.unfreeze()
             listening.close()
             for each in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(each)

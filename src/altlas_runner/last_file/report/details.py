@@ -110,6 +110,8 @@ def detail_of(record: RunRecord, task: int, limit: int) -> dict[str, Any]:
         if result.status in (TaskStatus.FAILED, TaskStatus.TIMEOUT):
             detail["command"] = command_to_look(record, task)
         _add_result(detail, result, f"/task_results/{record.positions[task]}", limit)
+        if any(places := [_cut(attempt.service or "", ID_LENGTH) for attempt in result.attempts]):
+            detail["places"] = places
         usages = record.usages(task)
         if len(usages) > 1 and any(usages):
             detail["usages"] = [usage and _usage(usage) for usage in usages]

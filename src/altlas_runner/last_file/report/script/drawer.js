@@ -84,6 +84,7 @@ class Drawer {
       tasks.tryCount(task) > 1 && `${formatCount(tasks.tryCount(task))} attempts`,
       ran && (tasks.onPath.has(task) ? "on the critical path" : tasks.slack[task] > 0 && `slack ${formatDuration(tasks.slack[task])}`),
       detail.usage && usageInWords(detail.usage),
+      detail.places && !detail.reasons && `at ${visible(detail.places[0])}`,
     ].filter(Boolean).join(" · ");
   }
 
@@ -115,6 +116,7 @@ class Drawer {
       return el("li", null,
         el("p", null, el("b", null, `${i + 1}`), " ", pill(status), ` ${formatDuration(end - start)} from +${formatDuration(start)}`,
           wait > 0 && el("span", { class: "wait" }, ` after waiting ${formatDuration(wait)}`),
+          detail.places?.[i] && el("span", { class: "used" }, ` · at ${visible(detail.places[i])}`),
           detail.usages && el("span", { class: "used" }, ` · ${detail.usages[i] ? usageInWords(detail.usages[i]) : "usage not said"}`)),
         (code || error) && el("p", { class: "reason", dir: "auto" }, code && el("code", null, visible(code)), " ", visible(error)));
     });

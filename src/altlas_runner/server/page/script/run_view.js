@@ -100,10 +100,9 @@ class RunView {
     this.verdict.className = "verdict " + toneOf(run.status);
     this.verdict.replaceChildren(icon(toneOf(run.status)), RUN_WORDS[run.status] ?? visible(String(run.status)));
     this.cancel.hidden = isOver(run);
-    const report = String(run.report_url ?? "");
-    const base = new URL(".", location).pathname; // the service may lie below a path of another one
-    this.report.hidden = !report.startsWith(base) || !/^(runs|views)\//.test(report.slice(base.length));
-    if (!this.report.hidden) this.report.href = report;
+    const report = run.report_url ? new URL(run.report_url, location) : null;
+    this.report.hidden = report?.origin !== location.origin;
+    if (!this.report.hidden) this.report.href = report.href;
     this.explain(run);
     this.draw(true);
   }

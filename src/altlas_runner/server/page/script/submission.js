@@ -2,13 +2,6 @@
 
 const UNTIL_CHECKED_AGAIN = 500;
 
-/** Scrolls a long line to what is marked in it. */
-const revealed = (mark) => {
-  const box = mark.closest(".excerpt");
-  const beyond = mark.getBoundingClientRect().right - box.getBoundingClientRect().right;
-  if (beyond > 0) box.scrollLeft += beyond + box.clientWidth / 3;
-};
-
 class Submission {
   /** `started` is told the id of a run that began, `failed` an error that concerns more than the file. */
   constructor(room, service, { started, failed, tell }) {
@@ -60,7 +53,6 @@ class Submission {
     this.looking?.abort();
     this.looking = null;
     this.findings.replaceChildren(...content.filter(Boolean));
-    for (const mark of this.findings.querySelectorAll(".excerpt mark")) revealed(mark);
   }
 
   async validate() {
