@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from altlas_runner import AiServiceClient, AiServiceConfig, AltFile, AltParser, Executor, Task, TaskManager
-from altlas_runner.last_file.gather import Cleaning
 from altlas_runner.redaction import Redactor
-from altlas_runner.run_journal import RunDescription, begin_journal
+from altlas_runner.run_journal import JournalCleaning, RunDescription, begin_journal
 from benchmarks.ai_service import KEY, PROMPT
 from benchmarks.alt_files import text
 from benchmarks.measure import Preparation, Row, already, in_child, prepared_cpu_seconds, rows
@@ -66,7 +65,7 @@ def durable(alt_file: AltFile, executor: Executor, directory: Path | None) -> Ca
             bundle.mkdir()
             redactor = Redactor({KEY})
             description = RunDescription.of(manager.run_id, datetime.now(UTC), alt_file, {}, None, {}, {}, redactor)
-            writer = begin_journal(bundle, description, Cleaning(redactor))
+            writer = begin_journal(bundle, description, JournalCleaning(redactor, alt_file))
         results = await manager.run(writer)
         if writer is not None:
             writer.close()

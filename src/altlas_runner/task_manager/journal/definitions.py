@@ -7,9 +7,10 @@ from typing import Any
 
 from altlas_runner.alt_file import AltFile, Task
 from altlas_runner.alt_file.reference_checks import inputs_of
+from altlas_runner.alt_file.references import is_reference
 from altlas_runner.redaction import redact_key_like
 
-__all__ = ["definitions", "differences"]
+__all__ = ["definitions", "differences", "may_be_kept"]
 
 
 def definitions(alt_file: AltFile, inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -52,6 +53,11 @@ def _same(old: object, new: object) -> bool:
     return type(old) is type(new) and old == new
 
 
+def may_be_kept(value: Any) -> bool:
+    """Whether a value under a key-like name is no secret itself: nothing, or a reference to where the secret is."""
+    return value is None or is_reference(value)
+
+
 def _definition(alt_file: AltFile, task: Task, inputs: Mapping[str, Any]) -> dict[str, Any]:
     used = inputs_of(alt_file.model_copy(update={"tasks": [task]}))
     definition: dict[str, Any] = {
@@ -62,5 +68,5 @@ def _definition(alt_file: AltFile, task: Task, inputs: Mapping[str, Any]) -> dic
     }
     if used:
         definition["inputs"] = {name: inputs.get(name) for name in used}
-    clean: dict[str, Any] = redact_key_like(definition)
+    clean: dict[str, Any] = redact_key_like(definition, may_be_kept)
     return clean
