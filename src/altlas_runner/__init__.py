@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from altlas_runner.alt_file import create_sample_alt_file as create_sample_alt_file
     from altlas_runner.alt_file import validate_alt_file as validate_alt_file
     from altlas_runner.alt_file import validate_execution_sequence as validate_execution_sequence
+    from altlas_runner.blocking import run as run
     from altlas_runner.config import RunnerConfig as RunnerConfig
     from altlas_runner.errors import AltFormatError as AltFormatError
     from altlas_runner.errors import AltIoError as AltIoError
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from altlas_runner.results import Usage as Usage
     from altlas_runner.retrying import RetryPolicy as RetryPolicy
     from altlas_runner.runner import Runner as Runner
-    from altlas_runner.runner import run as run
     from altlas_runner.statuses import TaskStatus as TaskStatus
     from altlas_runner.task_manager import HandlerContext as HandlerContext
     from altlas_runner.task_manager import TaskManager as TaskManager
@@ -81,7 +81,8 @@ _ROOMS = {
     "last_file": ("LastFile", "LastFileGenerator"),
     "results": ("Artifact", "Attempt", "TaskResult", "Usage"),
     "retrying": ("RetryPolicy",),
-    "runner": ("Runner", "run"),
+    "blocking": ("run",),
+    "runner": ("Runner",),
     "statuses": ("TaskStatus",),
     "task_manager": ("HandlerContext", "TaskManager", "handler"),
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, from_json
 
 from altlas_runner import __version__
 from altlas_runner.alt_file import AltFile
@@ -27,7 +29,7 @@ from altlas_runner.task_manager.journal import (
     RunBegun,
     RunRecord,
     UnreadableFactError,
-    lines_of,
+    line_of,
     read_line,
     replay,
 )
@@ -43,7 +45,8 @@ __all__ = [
 ]
 
 
-class RunDescription(BaseModel):
+@dataclass(frozen=True, slots=True)
+class RunDescription:
     """What a journal keeps of the run itself; without secrets.
 
     Attributes:
@@ -58,16 +61,14 @@ class RunDescription(BaseModel):
         runner_version: of the altlas_runner that wrote this.
     """
 
-    model_config = ConfigDict(extra="ignore")
-
     run_id: str
     started_at: datetime
     alt_file: dict[str, Any]
-    inputs: dict[str, Any] = {}
-    selection: dict[str, list[str]] | None = None
-    provenance: dict[str, str] = {}
-    settings: dict[str, Any] = {}
-    process: int = 0
+    inputs: dict[str, Any]
+    selection: dict[str, list[str]] | None
+    provenance: dict[str, str]
+    settings: dict[str, Any]
+    process: int
     runner_version: str = __version__
 
     @classmethod
@@ -85,13 +86,13 @@ class RunDescription(BaseModel):
         """The description of a run, with the secrets taken out."""
 
         def clean(value: Any) -> Any:
-            return redactor.value(redact_key_like(as_json_value(value)))
+            return redactor.value(redact_key_like(value))
 
         return cls(
             run_id=run_id,
             started_at=started_at,
-            alt_file=clean(alt_file.model_dump(mode="json", exclude_unset=True)),
-            inputs=clean(dict(inputs)),
+            alt_file=clean(_as_document(alt_file)),
+            inputs=clean(as_json_value(dict(inputs))),
             selection={name: list(ids) for name, ids in asdict(selection).items()} if selection else None,
             provenance=clean(dict(provenance)),
             settings=clean(dict(settings)),
@@ -100,7 +101,7 @@ class RunDescription(BaseModel):
 
     def fact(self) -> Fact:
         """The fact that says this in a journal."""
-        return RunBegun(self.model_dump(mode="json"))
+        return RunBegun({field.name: getattr(self, field.name) for field in fields(self)})
 
     def tasks_meant(self) -> tuple[AltFile, AltFile]:
         """The ALT file, and the same with the tasks alone that were meant to run."""
@@ -137,7 +138,7 @@ class FoundRun:
         Raises:
             JournalError: they cannot be written.
         """
-        self.database.add(lines_of(facts))
+        self.database.add(line_of(facts))
         return JournalWriter(self.database, self.lock, cleaning)
 
     def release(self) -> None:
@@ -161,7 +162,7 @@ def begin_journal(directory: Path, description: RunDescription, cleaning: Cleani
     try:
         database = Database.create(directory)
         try:
-            database.add(lines_of([description.fact()]))
+            database.add(line_of([description.fact()]))
         except BaseException:
             database.remove()
             raise
@@ -229,9 +230,12 @@ def save_from_journal(directory: Path) -> tuple[RunRecord, RunDescription, int]:
         for row in database.rows_that_can_be_read():
             for line in row.split(b"\n")[:-1]:
                 try:
-                    saved.add(read_line(line), doubtful=True)
+                    facts = read_line(line)
                 except UnreadableFactError:
                     lost += 1
+                    continue
+                for fact in facts:
+                    saved.add(fact, doubtful=True)
     finally:
         database.close()
     descriptions = [each for each in map(_description, saved.descriptions) if each is not None]
@@ -254,16 +258,29 @@ def _record(database: Database) -> tuple[RunRecord, list[RunDescription]]:
 def _facts(database: Database) -> Iterator[Fact]:
     for row in database.rows():
         for line in row.split(b"\n")[:-1]:
-            yield read_line(line)
+            yield from read_line(line)
 
 
 def _description(row: Mapping[str, Any]) -> RunDescription | None:
     try:
-        description = RunDescription.model_validate(row)
+        description = _description_adapter().validate_python(row)
         description.tasks_meant()
     except (ValidationError, TypeError, ValueError):
         return None
     return description
+
+
+@cache
+def _description_adapter() -> TypeAdapter[RunDescription]:
+    return TypeAdapter(RunDescription)
+
+
+def _as_document(alt_file: AltFile) -> Any:
+    """The file as a JSON value: exactly the fields that were set."""
+    try:
+        return from_json(alt_file.model_dump_json(exclude_unset=True, warnings=False))
+    except (PydanticSerializationError, ValueError):  # a program put something there that JSON cannot say
+        return as_json_value(alt_file.model_dump(exclude_unset=True))
 
 
 def _must_be_directory(directory: Path) -> None:

@@ -3,56 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from altlas_runner import log_records
-from altlas_runner.ai_service import AiServiceClient, CachedAnswers, PriceTable
+from altlas_runner.ai_service import CachedAnswers
 from altlas_runner.alt_file import AltFile
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.batch import BatchFile, BatchSummary, OnRow, Unit, execute_many
 from altlas_runner.config import RunnerConfig
-from altlas_runner.dask_engine import concurrency_on, connection_for, engine_on
-from altlas_runner.errors import AltlasRunnerError
-from altlas_runner.event_loop import run_to_end
+from altlas_runner.dask_engine import concurrency_on, engine_on
 from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
-from altlas_runner.handlers import (
-    Handler,
-    HandlerEngine,
-    HandlerFunction,
-    HandlerSource,
-    collect_handlers,
-    command,
-    handled_tasks,
-    installed_handlers,
-    task_type_of,
-)
+from altlas_runner.handlers import HandlerEngine, HandlerSource, handled_tasks, handlers_for, own_handlers
 from altlas_runner.kept_settings import settings_to_keep
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor
 from altlas_runner.run_journal import find_run
 from altlas_runner.run_order import RunOrder
+from altlas_runner.run_resources import RunResources
 from altlas_runner.shared_slots import SharedSlots
 from altlas_runner.task_manager import TaskManager
 from altlas_runner.task_manager.discretion import Discretion
 from altlas_runner.task_manager.journal.resuming import ResumeChoice, ResumePlan
 from altlas_runner.task_manager.observing import Observer
 
-if TYPE_CHECKING:
-    from altlas_runner.dask_executor import DaskConnection
-
-__all__ = ["Runner", "run"]
-
-_log = logging.getLogger("altlas_runner")
-
-COMMAND = "command"
+__all__ = ["Runner"]
 
 
 class Runner:
@@ -94,39 +74,21 @@ class Runner:
         self.config = config or RunnerConfig()
         self._executor = executor
         self._engine = engine
-        built_in: list[HandlerFunction] = [command] if self.config.allow_commands else []
-        self._handlers = {
-            **collect_handlers(built_in),
-            **collect_handlers(self.config.handlers),
-            **collect_handlers(handlers),
-        }
+        self._handlers = own_handlers(handlers, self.config.handlers, allow_commands=self.config.allow_commands)
         self._use_installed_handlers = use_installed_handlers
         self._shared_slots = shared_slots
-        self._kept_client: AiServiceClient | None = None
-        self._bundle_maker: ThreadPoolExecutor | None = None
-        self._kept_cluster: DaskConnection | None = None
-        self._keeping = AsyncExitStack()
+        self._resources = RunResources(self.config)
         self._running: dict[str, TaskManager] = {}
         self._stopping: list[asyncio.Event] = []
-        self._is_open = False
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
-            self._bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
-            stack.callback(self._bundle_maker.shutdown, wait=False)
-            if self.config.engine == "dask":
-                self._kept_cluster = await stack.enter_async_context(connection_for(self.config))
-            self._keeping = stack.pop_all()
-        self._is_open = True
+        await self._resources.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._is_open = False
-        self._kept_client = self._kept_cluster = self._bundle_maker = None
-        await self._keeping.__aexit__(kind, error, traceback)
+        await self._resources.close()
 
     async def execute(
         self,
@@ -235,13 +197,13 @@ class Runner:
     async def _carry_out(
         self, order: RunOrder, on_event: Observer | Sequence[Observer] | None, seed: int | None
     ) -> LastFile:
-        chosen, run_id = order.chosen, order.run_id
-        handlers = self._handlers_for(chosen)
+        chosen, run_id, resources = order.chosen, order.run_id, self._resources
+        handlers = handlers_for(chosen, self._handlers, use_installed=self._use_installed_handlers)
         known = {**(self._engine.handlers if self._engine else {}), **handlers}
         all_handled = len(handled_tasks(chosen.tasks, known)) == len(chosen.tasks)
         asks_service = self._executor is None and not all_handled
         if asks_service:
-            await self._find_key()
+            await resources.find_key()
         redactor = order.redactor | Redactor(self.config.known_secrets())
         generator = (
             LastFileGenerator(order.directory.parent)
@@ -252,15 +214,16 @@ class Runner:
             stack.enter_context(log_records.redacted(redactor))
             executor = self._executor
             if asks_service:
-                executor = client = await self._opened_client(stack)
+                executor = client = await resources.client(stack)
                 if self.config.cache is not None:
                     executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
             engine, most_at_once = self._engine, self.config.max_concurrent_tasks
-            files = Path(stack.enter_context(_files_of_handlers())) if handlers or engine else None
+            files = None
+            if handlers or engine:  # where handlers put their files until the bundle has them
+                place = TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True)
+                files = Path(stack.enter_context(place))
             if handlers and self.config.engine == "dask":
-                cluster = self._kept_cluster
-                if cluster is None:
-                    cluster = await stack.enter_async_context(connection_for(self.config))
+                cluster = await resources.cluster(stack)
                 engine, handlers = engine_on(cluster, handlers, self.config), {}
                 most_at_once = concurrency_on(cluster, self.config)
             manager = TaskManager(
@@ -313,7 +276,7 @@ class Runner:
                 warnings=[f"JOURNAL_IO: {journal.failure}"] if journal and journal.failure else (),
                 journal=journal is not None,
             )
-            return await asyncio.get_running_loop().run_in_executor(self._bundle_maker, make_bundle)
+            return await asyncio.get_running_loop().run_in_executor(resources.bundle_maker, make_bundle)
 
     async def execute_many(
         self,
@@ -350,12 +313,12 @@ class Runner:
         self._stopping.append(stopping)
         async with AsyncExitStack() as stack:
             stack.callback(self._stopping.remove, stopping)
-            if not self._is_open:
+            if not self._resources.is_open:
                 await stack.enter_async_context(self)
             return await execute_many(
                 self,
                 files,
-                self._kept_cluster,
+                self._resources.kept_cluster,
                 self._handlers,
                 stopping,
                 unit=unit,
@@ -365,25 +328,6 @@ class Runner:
                 retry_failed=retry_failed,
                 on_row=on_row,
             )
-
-    async def _find_key(self) -> None:
-        """Look for the key of the service in a thread: a program that tells it may take its time."""
-        await asyncio.to_thread(self.config.ai_service)
-
-    async def _opened_client(self, stack: AsyncExitStack) -> AiServiceClient:
-        """The client that is kept over all runs, or one that closes with this run."""
-        if not self._is_open:
-            return await stack.enter_async_context(self._client())
-        if self._kept_client is None:
-            self._kept_client = self._client()
-            self._keeping.push_async_exit(self._kept_client)
-        return await self._kept_client.__aenter__()  # checks, and is harmless when done before
-
-    def _client(self) -> AiServiceClient:
-        prices = self.config.prices
-        return AiServiceClient(
-            self.config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices)
-        )
 
     def cancel(self, reason: str = "the run was cancelled", *, run_id: str | None = None) -> None:
         """Cancel every run of this runner, or that with this id; each still returns its LAST file with its bundle.
@@ -396,66 +340,6 @@ class Runner:
             if run_id in (None, manager.run_id):
                 manager.cancel(reason)
 
-    def _handlers_for(self, alt_file: AltFile) -> dict[str, Handler]:
-        """The handlers of the types that the file has, installed ones among them where they may be."""
-        types = {task_type for task in alt_file.tasks if (task_type := task_type_of(task)) is not None}
-        if COMMAND in types and COMMAND not in self._handlers:
-            _log.warning("tasks of the type command go to the AI service; to run them as programs, allow commands")
-        wanted = types - self._handlers.keys() if self._use_installed_handlers else ()
-        return self._handlers | installed_handlers(wanted)
-
     def bundle_path(self, last_file: LastFile) -> Path:
         """The directory of a run's bundle."""
         return Path(self.config.output_dir) / last_file.id
-
-
-def _files_of_handlers() -> TemporaryDirectory[str]:
-    """Where handlers put their files until the bundle has them."""
-    return TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True)
-
-
-def run(
-    alt: AltFile | Path | str,
-    *,
-    config: RunnerConfig | None = None,
-    executor: Executor | None = None,
-    handlers: HandlerSource | None = None,
-    on_event: Observer | Sequence[Observer] | None = None,
-    seed: int | None = None,
-    inputs: Mapping[str, Any] | None = None,
-    selection: Selection | None = None,
-    **options: Any,
-) -> LastFile:
-    """Run an ALT file and write its bundle: the synchronous one-liner.
-
-    Args:
-        alt: an `AltFile`, or the path of one.
-        config: the configuration; None makes one from `options`, environment and defaults.
-        executor: makes the attempts instead of an AI service client.
-        handlers: Python functions by the `task_type` of the tasks they do, or a list of functions that `@handler`
-            named and of texts `module:attribute`.
-        on_event: called with every event of the run, in order: one observer or several.
-        seed: of the jitter between attempts.
-        inputs: the values that references to inputs stand for, by name; any JSON.
-        selection: which tasks to run; None is all.
-        options: fields of `RunnerConfig`.
-
-    Raises:
-        AltParseError: the file cannot be read, has errors, or refers to an input that is not given.
-        ConfigurationError: an option does not fit, or a handler cannot be used.
-        BundleError: the bundle cannot be written.
-        AltlasRunnerError: an event loop is running in this thread; await `Runner.execute` there.
-
-    Example:
-        >>> import altlas_runner
-        >>> last_file = altlas_runner.run("flow.alt", ai_protocol="local")  # doctest: +SKIP
-        >>> print(last_file.summary)  # doctest: +SKIP
-    """
-    if config is not None and options:
-        raise TypeError("give either config or its fields, not both")
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        runner = Runner(config or RunnerConfig(**options), executor=executor, handlers=handlers)
-        return run_to_end(runner.execute(alt, on_event=on_event, seed=seed, inputs=inputs, selection=selection))
-    raise AltlasRunnerError("run() cannot be called inside a running event loop; await Runner(config).execute(…) there")

@@ -152,8 +152,8 @@ def _from_journal(directory: Path, has_result: bool) -> RunEntry:
     with closing(Database.look_into(directory)) as database:
         first, last = database.ends()
         try:
-            description = description_in(read_line(first.split(b"\n")[0]))
-            end = read_line(last.split(b"\n")[-2])
+            description = description_in(read_line(first.split(b"\n")[0])[0])
+            end = read_line(last.split(b"\n")[-2])[-1]
         except (UnreadableFactError, IndexError) as error:
             raise database.damaged(error) from error
     if description is None:

@@ -17,6 +17,7 @@ from altlas_runner.execution import Outcome, TaskAttempt
 from altlas_runner.results import TaskResult, Usage
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.task_manager import TaskManager
+from altlas_runner.task_manager.journal import Recorder
 from altlas_runner.testing import VirtualClockLoop
 from tests.simulation.scenario import BEFORE_THE_RUN, Action, Ending, Scenario
 
@@ -244,8 +245,16 @@ class _World:
                 self._running.cancel()
 
 
-def simulate(scenario: Scenario, manager_class: type[TaskManager] = TaskManager) -> SimulatedRun:
-    """Run a scenario to its end; nothing raises, what goes wrong is among the troubles."""
+def simulate(
+    scenario: Scenario, manager_class: type[TaskManager] = TaskManager, recorder: Recorder | None = None
+) -> SimulatedRun:
+    """Run a scenario to its end; nothing raises, what goes wrong is among the troubles.
+
+    Args:
+        scenario: what is run.
+        manager_class: runs it.
+        recorder: where the run writes down what happens, or None.
+    """
     run = SimulatedRun(scenario)
     loop = _SimulationLoop()
     loop.set_exception_handler(lambda _, context: run.troubles.append(f"a callback raised: {context}"))
@@ -265,7 +274,7 @@ def simulate(scenario: Scenario, manager_class: type[TaskManager] = TaskManager)
             run_deadline_seconds=scenario.run_deadline,
             fail_fast=scenario.fail_fast,
         )
-        loop.run_until_complete(_run(run, loop, world, manager))
+        loop.run_until_complete(_run(run, loop, world, manager, recorder))
         _look_for_leaks(run, loop)
     except Exception as error:
         run.troubles.append(f"{type(error).__name__}: {error}")
@@ -275,8 +284,10 @@ def simulate(scenario: Scenario, manager_class: type[TaskManager] = TaskManager)
     return run
 
 
-async def _run(run: SimulatedRun, loop: _SimulationLoop, world: _World, manager: TaskManager) -> None:
-    running = loop.create_task(manager.run())
+async def _run(
+    run: SimulatedRun, loop: _SimulationLoop, world: _World, manager: TaskManager, recorder: Recorder | None
+) -> None:
+    running = loop.create_task(manager.run(recorder))
     horizon = loop.call_at(HORIZON_SECONDS, running.cancel)
     await world.interfere(manager, running)
     try:

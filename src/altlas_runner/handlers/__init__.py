@@ -1,6 +1,7 @@
 """Handlers: Python functions that do the tasks of their type, in the event loop, a thread or a process."""
 
 from altlas_runner.handlers.artifact_directory import ArtifactDirectory
+from altlas_runner.handlers.choosing import handlers_for, own_handlers
 from altlas_runner.handlers.command import command
 from altlas_runner.handlers.context import HandlerContext
 from altlas_runner.handlers.declaring import Handler, HandlerFunction, handler
@@ -23,8 +24,10 @@ __all__ = [
     "command",
     "handled_tasks",
     "handler",
+    "handlers_for",
     "installed_handlers",
     "load_function",
+    "own_handlers",
     "source_digest",
     "task_type_of",
 ]

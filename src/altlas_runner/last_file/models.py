@@ -69,7 +69,7 @@ class LastFile:
     execution_completed: datetime
     mode: str
     persona: str | None
-    task_results: list[TaskResult]
+    task_results: list[TaskResult] = field(repr=False)  # asyncio.run() asks for the repr of what it returns
     success_rate: Annotated[float, Field(ge=0, le=1)]
     total_execution_time_ms: Annotated[int, Field(ge=0)]
     status: RunStatus

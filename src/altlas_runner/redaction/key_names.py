@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["REDACTED", "SCHEMES", "is_key_like", "redact_key_like", "secrets_in"]
@@ -30,6 +31,7 @@ _KEY_LIKE_ENDS = (
 _MIN_FOUND_LENGTH = 8
 
 
+@lru_cache(maxsize=4096)  # the same few names stand in every task of a file
 def is_key_like(name: str) -> bool:
     """Whether a field of this name holds a secret (authorization, api_key, token, …, in any case and spelling).
 

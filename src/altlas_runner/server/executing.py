@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from altlas_runner.errors import AltParseError, ConfigurationError
+from altlas_runner.errors import AltParseError
 from altlas_runner.execution import NO_PREFERENCES, Preferences
 from altlas_runner.server.answering import base_of, json_answer
 from altlas_runner.server.models import (
@@ -105,10 +105,8 @@ class ExecutingEndpoints:
             raise
         if run.summary is not None:
             return json_answer(ExecuteAnswer(**run.summary))
-        if isinstance(run.failure, AltParseError):
-            raise bad_file(run.failure.diagnostics)
-        if isinstance(run.failure, ConfigurationError):
-            raise Problem(400, str(run.failure))
+        if run.refusal is not None:
+            raise Problem(400, run.error or "the file cannot be run", diagnostics=run.refusal)
         raise Problem(500, run.error or "the run failed")
 
     async def process(self, request: web.Request) -> web.StreamResponse:

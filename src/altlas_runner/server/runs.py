@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from altlas_runner.alt_file import AltFile, validate_alt_file
-from altlas_runner.errors import AltlasRunnerError, AltValidationError
+from altlas_runner.alt_file import AltFile, Diagnostic, validate_alt_file
+from altlas_runner.errors import AltlasRunnerError, AltParseError, AltValidationError, ConfigurationError
 from altlas_runner.event_json import event_to_json
 from altlas_runner.execution import Preferences
 from altlas_runner.last_file import LastFile
@@ -66,7 +66,7 @@ class Run:
         last_file_path: the LAST file, once it is there.
         report_path: the report, once it is there.
         error: why there is no LAST file, or why the run ended early.
-        failure: what the runner raised instead of giving a LAST file.
+        refusal: the problems of a file that could not be run; empty when `error` alone says why, None when it was run.
         summary: the fields of an `/execute` answer, once there is a LAST file.
     """
 
@@ -82,7 +82,7 @@ class Run:
     last_file_path: str | None = None
     report_path: str | None = None
     error: str | None = None
-    failure: Exception | None = None
+    refusal: list[Diagnostic] | None = None
     summary: dict[str, Any] | None = None
     cancelled_because: str | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -288,7 +288,9 @@ class Runs:
     @staticmethod
     def _note_failure(run: Run, error: Exception | None, text: str) -> None:
         run.state = RunState.FAILURE if run.cancelled_because is None else RunState.CANCELLED
-        run.failure, run.error = error, text
+        run.error = text
+        if isinstance(error, AltParseError | ConfigurationError):
+            run.refusal = error.diagnostics if isinstance(error, AltParseError) else []
 
     def _forget_old(self, run: Run) -> None:
         """Let the oldest ended runs go, but for their bundles."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
 from altlas_runner.errors import JournalError
 from altlas_runner.execution import Outcome
@@ -22,20 +22,14 @@ from altlas_runner.task_manager.journal.facts import (
     AttemptWithdrawn,
     Fact,
     RunEnded,
+    TaskCompleted,
     TaskEnded,
 )
 from altlas_runner.task_manager.journal.writer import Recorder
+from altlas_runner.task_manager.ledger import FirstTry
 from altlas_runner.task_manager.signals import Command, EndRun, JournalFailed
 
 __all__ = ["JournalledDriver"]
-
-
-class _Step(NamedTuple):
-    """What the scheduler answered, and what waits for the disk."""
-
-    starts: list[int]
-    events: list[Event]
-    is_last: bool
 
 
 class JournalledDriver(Driver):
@@ -49,36 +43,42 @@ class JournalledDriver(Driver):
         super().__init__(*args)
         self._hand_over = _not_at_once
         self._recorder: Recorder | None = recorder
-        self._steps: deque[_Step] = deque()
+        self._steps: deque[tuple[list[int], list[Event], bool]] = deque()
+        """What waits for the disk: starts, events, and whether the run has ended."""
         recorder.begin(self._on_committed)
 
     def _perform(self, starts: list[int], commands: list[Command], events: list[Event]) -> list[int]:
-        if self._recorder is None:  # it failed
+        recorder = self._recorder
+        if recorder is None:  # it failed
             return super()._perform(starts, commands, events)
-        is_last = bool(commands) and type(commands[-1]) is EndRun
-        super()._perform([], commands[:-1] if is_last else commands, [])
+        is_last = False
+        if commands:
+            is_last = type(commands[-1]) is EndRun
+            self._follow(commands[:-1] if is_last else commands, [])
         facts = self._facts(events)
         if facts or self._steps or is_last:
-            self._steps.append(_Step(starts, events, is_last))
-            self._recorder.record(facts)
+            self._steps.append((starts, events, is_last))
+            recorder.record(facts)
             return []
-        return super()._perform(starts, [], events)
+        self._follow([], events)
+        return starts
 
     def _facts(self, events: list[Event]) -> list[Fact]:
         facts: list[Fact] = []
         for event in events:
-            match event:
-                case TaskFinished():
-                    facts.append(TaskEnded(event.result))
-                case TaskStarted():
-                    facts.append(AttemptBegan(event.task_id, event.number, event.at))
-                case AttemptFailed():
-                    attempts = self._ledger.attempts[self._substitution.index_of[event.task_id]]
-                    facts.append(AttemptEnded(event.task_id, attempts[event.number - 1]))
-                case TaskWaiting():
-                    facts.append(AttemptWithdrawn(event.task_id))
-                case RunFinished():
-                    facts.append(RunEnded(event.at, event.task_count, event.completed, event.reason))
+            kind = type(event)
+            if kind is TaskFinished:
+                result = event.result  # type: ignore[union-attr]
+                facts.append(_completed(result) if type(result) is FirstTry else TaskEnded(result))
+            elif kind is TaskStarted:
+                facts.append(AttemptBegan(event.task_id, event.number, event.at))  # type: ignore[union-attr]
+            elif kind is AttemptFailed:
+                attempts = self._ledger.attempts[self._substitution.index_of[event.task_id]]  # type: ignore[union-attr]
+                facts.append(AttemptEnded(event.task_id, attempts[event.number - 1]))  # type: ignore[union-attr]
+            elif kind is TaskWaiting:
+                facts.append(AttemptWithdrawn(event.task_id))  # type: ignore[union-attr]
+            elif kind is RunFinished:
+                facts.append(_run_ended(event))  # type: ignore[arg-type]
         return facts
 
     def _on_committed(self, count: int, failure: JournalError | None) -> None:
@@ -92,7 +92,9 @@ class JournalledDriver(Driver):
             self._let_go(starts, events, is_last)
 
     def _let_go(self, starts: list[int], events: list[Event], is_last: bool) -> None:
-        for task in super()._perform(starts, [EndRun()] if is_last else [], events):
+        """Do what waited for the disk."""
+        self._follow(_END if is_last else [], events)
+        for task in starts:
             self._assign(task)
 
     def _go_on_without(self, failure: JournalError) -> None:
@@ -100,14 +102,27 @@ class JournalledDriver(Driver):
         if self._recorder is None or self._done.done():
             return
         self._recorder = None
-        withheld = {task for step in self._steps for task in step.starts}
+        withheld = {task for starts, _, _ in self._steps for task in starts}
         ids = {self._plan.ids[task] for task in withheld}
         for _, events, is_last in self._steps:
-            happened = [each for each in events if type(each) is not TaskStarted or each.task_id not in ids]
-            self._let_go([], happened, is_last)
+            self._let_go(
+                [], [each for each in events if type(each) is not TaskStarted or each.task_id not in ids], is_last
+            )
         self._steps.clear()
         if not self._done.done():
             self.signal(JournalFailed(withheld, str(failure)))
+
+
+_END: list[Command] = [EndRun()]
+
+
+def _completed(result: FirstTry) -> TaskCompleted:
+    milliseconds = round((result.end - result.start) * 1000)
+    return TaskCompleted(result.task_id, result.output, result.usage, *result.instants, milliseconds)
+
+
+def _run_ended(event: RunFinished) -> RunEnded:
+    return RunEnded(event.at, event.task_count, event.completed, event.reason)
 
 
 def _not_at_once(task: int, outcome: Outcome, now: float) -> int | None:

@@ -30,7 +30,7 @@ from altlas_runner.task_manager.events import (
     TaskWaiting,
 )
 
-__all__ = ["Ledger"]
+__all__ = ["FirstTry", "Ledger"]
 
 NEVER = -inf
 """The instant of what has not happened."""
@@ -46,10 +46,10 @@ class WallClock:
         at_zero: POSIX seconds at instant 0 of the driver's clock.
     """
 
-    __slots__ = ("_at_zero", "_instant", "_time")
+    __slots__ = ("_instant", "_time", "at_zero")
 
     def __init__(self, at_zero: float) -> None:
-        self._at_zero = at_zero
+        self.at_zero = at_zero
         self._instant = NEVER
         self._time = datetime.fromtimestamp(0, UTC)
 
@@ -57,11 +57,11 @@ class WallClock:
         """The time of day (UTC)."""
         if instant != self._instant:  # one step asks many times for the same instant
             self._instant = instant
-            self._time = datetime.fromtimestamp(self._at_zero + instant, UTC)
+            self._time = datetime.fromtimestamp(self.at_zero + instant, UTC)
         return self._time
 
 
-class _FirstTry(TaskResult):
+class FirstTry(TaskResult):
     """The result of a task that completed at its first attempt: most of a large run.
 
     Only what nothing can be derived from is stored. The other slots stay empty until one of them is asked for; then
@@ -72,6 +72,11 @@ class _FirstTry(TaskResult):
     start: float
     end: float
     clock: WallClock
+
+    @property
+    def instants(self) -> tuple[float, float]:
+        """When it began and ended, in POSIX seconds."""
+        return self.clock.at_zero + self.start, self.clock.at_zero + self.end
 
     def __getattr__(self, name: str) -> Any:
         if name not in _DERIVED:
@@ -85,7 +90,7 @@ class _FirstTry(TaskResult):
         return object.__getattribute__(self, name)
 
 
-_new_first_try = _FirstTry.__new__
+_new_first_try = FirstTry.__new__
 _new_event = tuple.__new__  # half of what calling the class costs
 _COMPLETED = TaskStatus.COMPLETED
 
@@ -94,7 +99,7 @@ def _first_try(task_id: str, outcome: Outcome | None, start: float, end: float, 
     """The result of a task with this outcome of its first attempt; None when that did not complete it."""
     if outcome is None:
         return None
-    result = _new_first_try(_FirstTry)
+    result = _new_first_try(FirstTry)
     result.task_id = task_id
     result.status = _COMPLETED
     result.output = outcome.output
@@ -114,7 +119,7 @@ class Ledger:
     Args:
         ids: task ids in file order.
         run_id: named in the events of the run.
-        wall_at_zero: POSIX seconds at instant 0 of the driver's clock.
+        wallat_zero: POSIX seconds at instant 0 of the driver's clock.
         observed: whether events are wanted; without, none are made.
 
     Attributes:
@@ -127,7 +132,7 @@ class Ledger:
         step_at: the time of day that the events of the current step get, exact to a tenth of a millisecond.
     """
 
-    def __init__(self, ids: Sequence[str], run_id: str, wall_at_zero: float, observed: bool) -> None:
+    def __init__(self, ids: Sequence[str], run_id: str, wallat_zero: float, observed: bool) -> None:
         self._results: list[TaskResult | None] = [None] * len(ids)
         self._first_outcome: list[Outcome | None] = [None] * len(ids)
         self._first_end: list[float] = [NEVER] * len(ids)
@@ -138,7 +143,7 @@ class Ledger:
         self.step_at = datetime.fromtimestamp(0, UTC)
         self._step_valid_until = NEVER
         self._events: list[Event] = []
-        self._clock = WallClock(wall_at_zero)
+        self._clock = WallClock(wallat_zero)
         self.wall = self._clock.time_of_day
         self.first_start: list[float] = [NEVER] * len(ids)
         self.last_start: dict[int, float] = {}

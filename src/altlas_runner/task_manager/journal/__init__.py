@@ -6,7 +6,7 @@ from altlas_runner.task_manager.journal.facts import (
     RunBegun,
     TasksReopened,
     UnreadableFactError,
-    lines_of,
+    line_of,
     read_line,
 )
 from altlas_runner.task_manager.journal.lock import LOCK_NAME, Lock, owner_of
@@ -26,7 +26,7 @@ __all__ = [
     "RunRecord",
     "TasksReopened",
     "UnreadableFactError",
-    "lines_of",
+    "line_of",
     "owner_of",
     "read_line",
     "replay",

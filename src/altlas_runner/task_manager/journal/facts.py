@@ -1,13 +1,14 @@
-"""What a journal says of a run, as lines of text: one fact on each, with a checksum before it. Pure.
+"""What a journal says of a run, as lines of text: on each the facts of one step, and a checksum before them. Pure.
 
-A line is `<CRC-32 of the rest, eight hexadecimal digits> <JSON array>`; the array begins with the kind of the fact.
+A line is `<CRC-32 of the rest, eight hexadecimal digits> <JSON array>`; in the array each fact is an array again, which
+begins with its kind.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from altlas_runner.results import Attempt, TaskResult, Usage
+from altlas_runner.statuses import TaskStatus
 
 __all__ = [
     "AttemptBegan",
@@ -24,10 +26,11 @@ __all__ = [
     "Fact",
     "RunBegun",
     "RunEnded",
+    "TaskCompleted",
     "TaskEnded",
     "TasksReopened",
     "UnreadableFactError",
-    "lines_of",
+    "line_of",
     "read_line",
 ]
 
@@ -75,6 +78,41 @@ class AttemptEnded(NamedTuple):
     attempt: Attempt
 
 
+class TaskCompleted(NamedTuple):
+    """The task completed at its first attempt, and nothing else is to be said: most of a large run.
+
+    Attributes:
+        task_id: of the task.
+        output: any JSON value.
+        usage: what it consumed, or None.
+        started: when it began, in POSIX seconds.
+        ended: when it ended.
+        execution_time_ms: milliseconds between the two.
+    """
+
+    task_id: str
+    output: Any
+    usage: Usage | None
+    started: float
+    ended: float
+    execution_time_ms: int
+
+    @property
+    def result(self) -> TaskResult:
+        """The result of the task."""
+        started, ended = datetime.fromtimestamp(self.started, UTC), datetime.fromtimestamp(self.ended, UTC)
+        return TaskResult(
+            self.task_id,
+            TaskStatus.COMPLETED,
+            self.output,
+            execution_time_ms=self.execution_time_ms,
+            started_at=started,
+            completed_at=ended,
+            attempts=[Attempt(1, started, ended, TaskStatus.COMPLETED)],
+            usage=self.usage,
+        )
+
+
 class TaskEnded(NamedTuple):
     """The task has its result."""
 
@@ -97,7 +135,7 @@ class RunEnded(NamedTuple):
     reason: str | None
 
 
-Fact = RunBegun | TasksReopened | AttemptBegan | AttemptWithdrawn | AttemptEnded | TaskEnded | RunEnded
+Fact = RunBegun | TasksReopened | AttemptBegan | AttemptWithdrawn | AttemptEnded | TaskCompleted | TaskEnded | RunEnded
 
 _KINDS: dict[str, type[Fact]] = {
     "run": RunBegun,
@@ -105,6 +143,7 @@ _KINDS: dict[str, type[Fact]] = {
     "began": AttemptBegan,
     "withdrawn": AttemptWithdrawn,
     "attempt": AttemptEnded,
+    "done": TaskCompleted,
     "task": TaskEnded,
     "ended": RunEnded,
 }
@@ -115,36 +154,36 @@ class UnreadableFactError(ValueError):
     """A line is none that `lines_of` made."""
 
 
-def lines_of(facts: Iterable[Fact]) -> bytes:
-    """The facts as lines. Every value in them must be one of JSON."""
-    lines = []
-    for fact in facts:
-        kind = type(fact)
-        row: list[Any] = [_NAMES[kind], *fact]
-        if kind is TaskEnded:
-            row[1] = _plain_result(fact.result)  # type: ignore[union-attr]
-        elif kind is AttemptEnded:
-            row[2] = _plain_attempt(fact.attempt)  # type: ignore[union-attr]
-        text = _as_json(row)
-        lines.append(b"%08x %b\n" % (zlib.crc32(text), text))
-    return b"".join(lines)
+def line_of(facts: Iterable[Fact]) -> bytes:
+    """The facts as one line, with its line feed. Every value in them must be one of JSON."""
+    text = _as_json([_row(fact) for fact in facts])
+    return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
-def read_line(line: bytes) -> Fact:
-    """The fact on a line, which is without its line feed.
+def read_line(line: bytes) -> list[Fact]:
+    """The facts on a line, which is without its line feed.
 
     Raises:
-        UnreadableFactError: the line was changed, or is of a kind that this version does not know.
+        UnreadableFactError: the line was changed, or has a fact that this version does not know.
     """
     checksum, _, text = line.partition(b" ")
     if checksum != b"%08x" % zlib.crc32(text):
         raise UnreadableFactError("its checksum differs")
     try:
-        name, *values = from_json(text)
-        fact: Fact = _reader(name).validate_python(tuple(values))
+        return [_reader(name).validate_python(tuple(values)) for name, *values in from_json(text)]
     except (ValueError, TypeError, KeyError, ValidationError) as error:
         raise UnreadableFactError("another version wrote it") from error
-    return fact
+
+
+def _row(fact: Fact) -> list[Any]:
+    row: list[Any] = [_NAMES[type(fact)], *fact]
+    if isinstance(fact, TaskCompleted):
+        row[3] = fact.usage and _plain_usage(fact.usage)
+    elif isinstance(fact, TaskEnded):
+        row[1] = _plain_result(fact.result)
+    elif isinstance(fact, AttemptEnded):
+        row[2] = _plain_attempt(fact.attempt)
+    return row
 
 
 @cache

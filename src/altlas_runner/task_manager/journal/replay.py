@@ -15,6 +15,7 @@ from altlas_runner.task_manager.journal.facts import (
     Fact,
     RunBegun,
     RunEnded,
+    TaskCompleted,
     TaskEnded,
     TasksReopened,
 )
@@ -123,9 +124,10 @@ def _attempt_ended(record: RunRecord, fact: AttemptEnded) -> None:
     record.attempts.setdefault(fact.task_id, []).append(fact.attempt)
 
 
-def _task_ended(record: RunRecord, fact: TaskEnded) -> None:
-    task_id = fact.result.task_id
-    record.results[task_id] = fact.result
+def _task_ended(record: RunRecord, fact: TaskCompleted | TaskEnded) -> None:
+    result = fact.result
+    task_id = result.task_id
+    record.results[task_id] = result
     record.attempts.pop(task_id, None)
     record.in_doubt.pop(task_id, None)
 
@@ -148,6 +150,7 @@ _MOVES: dict[type, Any] = {
     AttemptBegan: _attempt_began,
     AttemptWithdrawn: _attempt_withdrawn,
     AttemptEnded: _attempt_ended,
+    TaskCompleted: _task_ended,
     TaskEnded: _task_ended,
     RunEnded: _run_ended,
 }

@@ -8,12 +8,12 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol
 
 from altlas_runner.errors import JournalError
 from altlas_runner.results import Attempt, TaskResult
 from altlas_runner.task_manager.journal.database import Database
-from altlas_runner.task_manager.journal.facts import AttemptEnded, Fact, TaskEnded, lines_of
+from altlas_runner.task_manager.journal.facts import AttemptEnded, Fact, TaskCompleted, TaskEnded, line_of
 from altlas_runner.task_manager.journal.lock import Lock
 
 __all__ = ["Cleaning", "JournalWriter", "Recorder"]
@@ -29,6 +29,10 @@ Committed = Callable[[int, JournalError | None], None]
 
 class Cleaning(Protocol):
     """Makes results and attempts such as a file may hold them: values of JSON, without secrets."""
+
+    def value(self, value: Any) -> Any:
+        """A copy of an output."""
+        ...
 
     def result(self, result: TaskResult) -> TaskResult:
         """A copy of a result."""
@@ -105,11 +109,11 @@ class JournalWriter:
         records = self._records
         facts = records.get()
         while facts is not None:
-            lines = [self._lines(facts)]
+            lines = [self.line(facts)]
             length = len(lines[0])
             try:
                 while length < _GROUP_BYTES and (facts := records.get_nowait()) is not None:
-                    lines.append(self._lines(facts))
+                    lines.append(self.line(facts))
                     length += len(lines[-1])
                 is_last = facts is None
             except Empty:
@@ -118,17 +122,20 @@ class JournalWriter:
             tell(len(lines))
             facts = None if is_last else records.get()
 
-    def _lines(self, facts: Sequence[Fact]) -> bytes:
+    def line(self, facts: Sequence[Fact]) -> bytes:
+        """The line that says these facts, without secrets; empty when there are none, or after a failure."""
         if self.failure is not None:
             return b""
         try:
-            return lines_of(map(self._cleaned, facts))
+            return line_of(map(self._cleaned, facts)) if facts else b""
         except Exception as error:  # never to be seen; a run that waits for ever would be worse
             _log.exception("the journal cannot say a fact")
             self.failure = JournalError(self._database.path, f"cannot be written: {error}")
             return b""
 
     def _cleaned(self, fact: Fact) -> Fact:
+        if type(fact) is TaskCompleted:
+            return fact._replace(output=self._cleaning.value(fact.output))
         if type(fact) is TaskEnded:
             return TaskEnded(self._cleaning.result(fact.result))
         if type(fact) is AttemptEnded:
@@ -136,9 +143,10 @@ class JournalWriter:
         return fact
 
     def _commit(self, lines: list[bytes]) -> None:
-        if self.failure is None:
+        content = b"".join(lines)
+        if self.failure is None and content:
             try:
-                self._database.add(b"".join(lines))
+                self._database.add(content)
             except Exception as error:
                 cause = error if isinstance(error, JournalError) else None
                 self.failure = cause or JournalError(self._database.path, f"cannot be written: {error}")

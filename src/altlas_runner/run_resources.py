@@ -1,0 +1,84 @@
+"""What runs need beside their ALT file, and what a runner keeps of it over all of them: client, cluster, a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from altlas_runner.ai_service import AiServiceClient, PriceTable
+from altlas_runner.config import RunnerConfig
+from altlas_runner.dask_engine import connection_for
+
+if TYPE_CHECKING:
+    from altlas_runner.dask_executor import DaskConnection
+
+__all__ = ["RunResources"]
+
+
+class RunResources:
+    """Opens what a run asks for. Between `open` and `close` it is kept, else it closes with the run.
+
+    Args:
+        config: says which service and which cluster.
+
+    Attributes:
+        is_open: whether things are kept now.
+        kept_cluster: the cluster that is kept, or None.
+        bundle_maker: the thread that makes the bundles one after the other, or None.
+    """
+
+    def __init__(self, config: RunnerConfig) -> None:
+        self._config = config
+        self._kept = AsyncExitStack()
+        self._client: AiServiceClient | None = None
+        self.is_open = False
+        self.kept_cluster: DaskConnection | None = None
+        self.bundle_maker: ThreadPoolExecutor | None = None
+
+    async def open(self) -> None:
+        """Keep things from now on.
+
+        Raises:
+            ConfigurationError: the cluster of the configuration cannot be reached or used.
+        """
+        async with AsyncExitStack() as stack:
+            # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
+            self.bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
+            stack.callback(self.bundle_maker.shutdown, wait=False)
+            if self._config.engine == "dask":
+                self.kept_cluster = await stack.enter_async_context(connection_for(self._config))
+            self._kept = stack.pop_all()
+        self.is_open = True
+
+    async def close(self) -> None:
+        """Close what was kept."""
+        self.is_open = False
+        self._client = self.kept_cluster = self.bundle_maker = None
+        await self._kept.aclose()
+
+    async def find_key(self) -> None:
+        """Look for the key of the service in a thread: a program that tells it may take its time."""
+        await asyncio.to_thread(self._config.ai_service)
+
+    async def client(self, of_run: AsyncExitStack) -> AiServiceClient:
+        """The open client of the AI service."""
+        if not self.is_open:
+            return await of_run.enter_async_context(self._new_client())
+        if self._client is None:
+            self._client = self._new_client()
+            self._kept.push_async_exit(self._client)
+        return await self._client.__aenter__()  # checks, and is harmless when done before
+
+    async def cluster(self, of_run: AsyncExitStack) -> DaskConnection:
+        """The open connection to the cluster."""
+        if self.kept_cluster is not None:
+            return self.kept_cluster
+        return await of_run.enter_async_context(connection_for(self._config))
+
+    def _new_client(self) -> AiServiceClient:
+        prices = self._config.prices
+        return AiServiceClient(
+            self._config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices)
+        )

@@ -1,0 +1,54 @@
+"""A recorder that keeps a journal in memory, and commits it a moment later: for runs in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from altlas_runner.errors import JournalError
+from altlas_runner.last_file.gather import Cleaning
+from altlas_runner.redaction import Redactor
+from altlas_runner.task_manager.journal import Fact, JournalWriter, RunBegun, RunRecord, read_line, replay
+
+__all__ = ["MemoryJournal", "record_of"]
+
+
+class MemoryJournal:
+    """Satisfies `Recorder`; the lines are those that the writer of a real journal makes.
+
+    Args:
+        fails_after: how many commits succeed; None for all.
+
+    Attributes:
+        lines: that are committed.
+    """
+
+    def __init__(self, fails_after: int | None = None) -> None:
+        self.lines: list[bytes] = []
+        self._fails_after = fails_after
+        self._waiting: list[Sequence[Fact]] = []
+        self._writer = JournalWriter(None, None, Cleaning(Redactor(())))  # type: ignore[arg-type]  # only its words
+
+    def begin(self, committed: Callable[[int, JournalError | None], None]) -> None:
+        self._committed = committed
+        self._loop = asyncio.get_running_loop()
+
+    def record(self, facts: Sequence[Fact]) -> None:
+        self._waiting.append(facts)
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self._commit)
+
+    def _commit(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if self._fails_after == 0:
+            self._committed(len(waiting), JournalError("journal", "cannot be written: the disk is full"))
+            return
+        if self._fails_after is not None:
+            self._fails_after -= 1
+        self.lines += [line for facts in waiting if (line := self._writer.line(facts))]
+        self._committed(len(waiting), None)
+
+
+def record_of(lines: Sequence[bytes]) -> RunRecord:
+    """What these lines say of a run; they are without its description."""
+    return replay([RunBegun({}), *(fact for line in lines for fact in read_line(line[:-1]))])
