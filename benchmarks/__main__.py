@@ -13,7 +13,20 @@ from pathlib import Path
 
 from benchmarks.measure import Row
 
-BENCHMARKS = ("parsing", "scheduling", "peers", "scaling", "makespan", "ai_service", "last_file", "report", "capi")
+BENCHMARKS = (
+    "parsing",
+    "scheduling",
+    "peers",
+    "scaling",
+    "makespan",
+    "ai_service",
+    "journal",
+    "last_file",
+    "report",
+    "capi",
+    "dask",
+    "batch",
+)
 RESULTS = Path(__file__).with_name("results.json")
 
 

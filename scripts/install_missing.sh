@@ -15,6 +15,7 @@ need c++ g++
 need valgrind valgrind
 need cmake cmake
 need pkg-config pkg-config
+need ip iproute2
 # The C library needs Python's headers and shared library; Debian ships them apart from its own Python.
 headers=$("$python" - <<'PYTHON'
 import sys, sysconfig

@@ -1,7 +1,6 @@
 """`altlas-runner batch`: exit codes, progress, the page."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -48,7 +47,7 @@ def test_a_batch_that_is_fine(tmp_path: Path) -> None:
 def test_the_exit_code_says_how_it_went(spoil: str, code: int, words: str, tmp_path: Path) -> None:
     files = write_files(tmp_path / "in", 3)
     files[1].write_text(spoil)
-    done = batch(tmp_path / "in", "-o", tmp_path / "out", "--deadline", 5)
+    done = batch(tmp_path / "in", "-o", tmp_path / "out", "--deadline", 3)
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert "2 of 3 files completed" in done.stdout
@@ -72,7 +71,7 @@ def test_ctrl_c_leaves_a_batch_that_the_same_command_goes_on_with(tmp_path: Path
         assert time.monotonic() < end
         time.sleep(0.02)
     program.send_signal(signal.SIGINT)
-    stdout, stderr = program.communicate(timeout=60)
+    _, stderr = program.communicate(timeout=60)
     assert program.returncode == 130, stderr
     assert "the same command goes on later" in stderr
     assert (tmp_path / "out" / "batch.html").exists()
@@ -115,4 +114,4 @@ def test_the_page_of_a_large_batch_stays_small(tmp_path: Path) -> None:
     page = (tmp_path / "batch.html").read_text()
     assert page.count("<tr>") == MOST_ROWS + 1
     assert "The first 1,000 are shown" in page
-    assert os.stat(tmp_path / "batch.html").st_size < 500_000
+    assert (tmp_path / "batch.html").stat().st_size < 500_000

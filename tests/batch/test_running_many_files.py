@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_run_as_configured_is_refused_alone(tmp_path: Path
 
 def test_inputs_of_the_batch_and_of_a_file_are_given(tmp_path: Path) -> None:
     files = write_files(tmp_path / "in", 2, 1, word="${{ inputs.word }}")
-    given = [files[0], BatchFile(files[1], {"word": "own"})]
+    given: list[Path | str | BatchFile] = [files[0], BatchFile(files[1], {"word": "own"})]
     asyncio.run(runner_into(tmp_path / "out").execute_many(given, inputs={"word": "common"}))
     words = {}
     for row in rows_in(tmp_path / "out"):
@@ -176,7 +176,7 @@ def test_a_batch_that_is_killed_goes_on_without_the_rows_that_were_written(tmp_p
 
 def test_an_index_that_cannot_be_written_ends_the_batch(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(BundleError, match="index cannot be written"):
+    with pytest.raises(BundleError, match="index cannot be"):
         run_batch(write_files(tmp_path / "in", 1), tmp_path / "out")
 
 
@@ -188,7 +188,7 @@ def test_single_tasks_need_a_cluster(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
     """Measured in a process of its own, by tasks of the files themselves."""
-    count = 10_000 if NIGHTLY else 600
+    count = 10_000 if NIGHTLY else 400
     files = write_files(tmp_path / "in", count, 5)
     for number in (count // 6, count - 20):
         text = alt_text(f"memory{number}", 1).replace('"word"', '"memory"')

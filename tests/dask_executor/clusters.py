@@ -32,7 +32,7 @@ HANDLERS = [
 async def local_cluster(workers: int = 2, threads: int = 2) -> AsyncIterator[LocalCluster]:
     """A cluster of worker processes that are started again when they die."""
     options: dict[str, Any] = {"n_workers": workers, "threads_per_worker": threads, "processes": True}
-    async with LocalCluster(**options, asynchronous=True, dashboard_address=None) as cluster:
+    async with LocalCluster(**options, asynchronous=True, dashboard_address=":0") as cluster:
         yield cluster
 
 

@@ -10,6 +10,6 @@ from distributed import LocalCluster
 @pytest.fixture(scope="package")
 def cluster() -> Iterator[LocalCluster]:
     """Two worker processes of two threads, on a loop of their own."""
-    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": ":0"}
     with LocalCluster(**options) as cluster:
         yield cluster

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.server.hostile import TOKEN, Hostile, make_traps, post, request
 from tests.server.hostile_bodies import hostile_bodies
 from tests.server.hostile_heads import hostile_heads
 from tests.server.running import RunningServer, running_server
+from tests.server.test_executing import TWO
 
 _HOSTILE = [*hostile_heads(), *hostile_bodies()]
 _LONGEST_SECONDS = 60.0
@@ -239,6 +241,21 @@ def test_connections_beyond_the_cap_are_told_so(impatient_server: RunningServer)
         inside[0].sendall(request(target="/api/v1/health"))
         assert b"200 OK" in inside[0].recv(65536)
     assert impatient_server.ask("GET", "/api/v1/health").status == 200
+
+
+@pytest.mark.slow
+def test_connections_leave_enough_open_files_for_runs(tmp_path: Path) -> None:
+    """Also where a process may at first open fewer than there may be connections."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with LoopbackService() as ai, contextlib.ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, most))
+        try:
+            server = stack.enter_context(running_server(tmp_path / "output", ai.url, "--max-connections", "400"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+        for _ in range(300):
+            stack.enter_context(server.connect())
+        assert server.ask("POST", "/execute", {"alt_file_content": TWO}).json["successful_tasks"] == 2
 
 
 @pytest.mark.slow

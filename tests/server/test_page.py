@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -301,6 +302,22 @@ def test_older_runs_are_on_further_pages(browser: Browser, place: Place) -> None
     browser.until(f"{titles}.length === 50 && {titles}[0] === 'Run 52'")
 
 
+def test_a_page_of_runs_that_began_behind_one_that_is_gone_becomes_the_first_one(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with LoopbackService() as service:
+        with running_server(tmp_path / "output", service.url) as server:
+            runs = [server.start(flow("a", title=f"Run {number}")) for number in range(51)]
+            for run_id in runs:
+                server.ended(run_id)
+        with running_server(tmp_path / "output", service.url) as server:
+            opened(browser, server)
+            browser.click("Older runs")
+            browser.until("document.querySelectorAll('.runs .name').length === 1")
+            shutil.rmtree(tmp_path / "output" / runs[1])
+            browser.until("document.querySelectorAll('.runs .name').length === 50")
+
+
 def test_a_run_that_was_watched_by_nobody_shows_what_its_tasks_did(browser: Browser, place: Place) -> None:
     file = flow("quick", "bad")
     run_id = place.server.start(file)
@@ -535,6 +552,24 @@ def test_a_broken_connection_goes_on_where_it_broke(browser: Browser, place: Pla
     browser.until(f"{VERDICT} === 'completed'")
     browser.until("document.querySelectorAll('[aria-label^=Ended] li').length === 3")
     assert browser.run("document.querySelector('#trouble').hidden")
+
+
+def test_events_that_come_after_the_run_has_ended_are_told_once(browser: Browser, place: Place) -> None:
+    opened(browser, place.server)
+    browser.run(
+        "void (window.late = new Promise((done) => (window.release = done)), window.plain = window.fetch,"
+        " window.fetch = async (path, how) =>"
+        " (await (String(path).endsWith('/events') && window.late), window.plain(path, how)))"
+    )
+    run_id = place.server.start(flow("held", title="Late"))
+    browser.run(f"void (location.hash = 'run={run_id}')")
+    browser.until(f"{VERDICT} === 'running'")
+    place.gate.open()
+    browser.until(f"{VERDICT} === 'completed'")
+    browser.run("window.release()")
+    ends = "document.querySelectorAll('[aria-label^=Ended] li').length"
+    browser.until(f"{ends} > 0")
+    assert browser.run(ends) == 1
 
 
 def test_it_works_below_a_path_of_another_application(browser: Browser, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ Unit = Literal["file", "task"]
 """What a worker of a cluster is given at a time."""
 
 _FILES_AT_ONCE = 8
+_FILES_A_THREAD = 16
 
 
 async def execute_many(
@@ -72,11 +73,12 @@ async def execute_many(
     async def run_file(file: BatchFile, content: bytes, sha256: str) -> BatchRow:
         return await run(str(file.path), content, sha256, inputs={**inputs, **file.inputs}, seed=seed)
 
+    threads = 0 if cluster is None else cluster.threads
     return await run_batch(
         [each if isinstance(each, BatchFile) else BatchFile(Path(each)) for each in files],
         run_file,
         Path(config.output_dir),
-        files_at_once=files_at_once or max(_FILES_AT_ONCE, 2 * (cluster.threads if cluster is not None else 0)),
+        files_at_once=files_at_once or max(_FILES_AT_ONCE, _FILES_A_THREAD * threads),
         stopping=stopping,
         retry_failed=retry_failed,
         on_row=on_row,

@@ -19,6 +19,8 @@ RowStatus = Literal["success", "partial_success", "failure", "invalid", "refused
 not be run as the batch is configured; cancelled: the batch was interrupted; lost: its worker was. A resume runs files
 again that were cancelled or lost."""
 
+_ALWAYS_SAID = ("sha256", "cost")
+
 STOPPING_CODES = ("RUN_DEADLINE", "BUDGET_EXCEEDED")
 """Error codes of tasks whose run was stopped by its own deadline or a budget."""
 
@@ -67,8 +69,8 @@ class BatchRow:
         return self.status not in ("cancelled", "lost") and self.sha256 is not None
 
     def to_line(self) -> bytes:
-        """The row as one line of JSON; what it does not say is left out."""
-        said = {name: value for name, value in asdict(self).items() if value or (name == "cost" and value is not None)}
+        """The row as one line of JSON; most of what is nothing is left out."""
+        said = {name: value for name, value in asdict(self).items() if value or name in _ALWAYS_SAID}
         return json.dumps(said, ensure_ascii=True).encode() + b"\n"
 
     @classmethod

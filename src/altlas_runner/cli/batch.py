@@ -49,7 +49,7 @@ _AS_IN_RUN = (
     show_default=True,
     help="What a worker of a cluster is given at a time.",
 )
-@click.option("--files-at-once", type=click.IntRange(1), help="Files in flight; 8, or twice the threads of a cluster.")
+@click.option("--files-at-once", type=click.IntRange(1), help="Files in flight; 8, or 16 for each thread of a cluster.")
 @click.option("--retry-failed", is_flag=True, help="Also run files again that ended with failed tasks.")
 @click.option("--seed", type=int, help="Seed of the random waits between attempts.")
 @click.option("--quiet", is_flag=True, help="Show no progress on stderr.")

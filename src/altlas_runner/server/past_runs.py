@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections import Counter, OrderedDict
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altlas_runner.errors import BundleError
@@ -15,7 +15,7 @@ from altlas_runner.last_file import LastFile
 from altlas_runner.results import TaskResult
 from altlas_runner.run_journal import look_into_run
 from altlas_runner.runs import RunEntry, run_entry
-from altlas_runner.server.models import RunState
+from altlas_runner.server.models import RunState, shown_title
 from altlas_runner.server.runs import END_REASONS
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import RunFinished, RunStarted, TaskFinished
@@ -124,9 +124,10 @@ def _is_going_on(entry: RunEntry | None) -> bool:
 
 def _entry_of(directory: Path) -> RunEntry | None:
     try:
-        return run_entry(directory)
+        entry = run_entry(directory)
     except OSError:  # it went away meanwhile
         return None
+    return None if entry is None else replace(entry, title=shown_title(entry.title))
 
 
 def _described(entry: RunEntry) -> PastRun:
