@@ -20,6 +20,7 @@ BENCHMARKS = (
     "scaling",
     "makespan",
     "ai_service",
+    "journal",
     "last_file",
     "report",
     "capi",

@@ -157,6 +157,29 @@ def test_the_examples_of_the_page_on_bundles_work_as_they_stand(tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_the_examples_of_the_page_on_resuming_work_as_they_stand(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "resume.md").read_text()
+    (program_text,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (printed,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    program = tmp_path / "program.py"
+    program.write_text(program_text)
+    assert run_program(program, tmp_path) == printed
+    (bundle,) = (tmp_path / "output").iterdir()
+    tasks = [{"id": name, "description": "count"} for name in ("one", "two", "three")]
+    (tmp_path / "flow.alt.yaml").write_text(json.dumps({"id": "count", "title": "Count", "tasks": tasks}))
+    lines = [line for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    with LoopbackService() as ai:
+        for line in lines:
+            words = shlex.split(line.removeprefix("$ altlas-runner "), comments=True)
+            asking = ["--service-url", ai.url, "--handlers", "program:count"] if words[0] == "resume" else []
+            command = [sys.executable, "-m", "altlas_runner", *words, *asking]
+            command = [word.replace("output/last_…", str(bundle)) for word in command]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+            assert (done.returncode, line) == (0, line), done.stderr
+    assert len(lines) == 7
+
+
+@pytest.mark.slow
 def test_the_examples_of_the_page_on_the_service_work_as_they_stand(tmp_path: Path) -> None:
     """Only the addresses are others, so that several tests can run at one time."""
     page = (ROOT / "docs" / "server.md").read_text()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from altlas_runner.errors import BundleError as BundleError
     from altlas_runner.errors import ConfigurationError as ConfigurationError
     from altlas_runner.errors import HandlerError as HandlerError
+    from altlas_runner.errors import JournalError as JournalError
     from altlas_runner.execution import Executor as Executor
     from altlas_runner.execution import Outcome as Outcome
     from altlas_runner.execution import TaskAttempt as TaskAttempt
@@ -76,6 +77,7 @@ _ROOMS = {
         "BundleError",
         "ConfigurationError",
         "HandlerError",
+        "JournalError",
     ),
     "execution": ("Executor", "Outcome", "TaskAttempt"),
     "last_file": ("LastFile", "LastFileGenerator"),

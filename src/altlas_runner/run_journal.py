@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -15,11 +16,14 @@ from pydantic_core import PydanticSerializationError, from_json
 
 from altlas_runner import __version__
 from altlas_runner.alt_file import AltFile
+from altlas_runner.alt_file.reference_checks import secret_outputs
+from altlas_runner.alt_file.resolving import look_up
 from altlas_runner.alt_file.selection import Selection
-from altlas_runner.errors import JournalError
+from altlas_runner.errors import JournalError, ReferenceNotFoundError
 from altlas_runner.last_file.gather import Cleaning
 from altlas_runner.last_file.json_values import as_json_value
-from altlas_runner.redaction import Redactor, redact_key_like
+from altlas_runner.redaction import Redactor, redact_key_like, secrets_in
+from altlas_runner.results import TaskResult
 from altlas_runner.task_manager.journal import (
     ContradictionError,
     Database,
@@ -33,9 +37,11 @@ from altlas_runner.task_manager.journal import (
     read_line,
     replay,
 )
+from altlas_runner.task_manager.journal.definitions import may_be_kept
 
 __all__ = [
     "FoundRun",
+    "JournalCleaning",
     "RunDescription",
     "begin_journal",
     "description_in",
@@ -86,7 +92,7 @@ class RunDescription:
         """The description of a run, with the secrets taken out."""
 
         def clean(value: Any) -> Any:
-            return redactor.value(redact_key_like(value))
+            return redactor.value(redact_key_like(value, may_be_kept))
 
         return cls(
             run_id=run_id,
@@ -114,6 +120,35 @@ class RunDescription:
         return Selection(**(self.selection or {}))
 
 
+class JournalCleaning(Cleaning):
+    """Takes out the secrets that a run knows, and those that it learns: outputs that are to be used as keys.
+
+    Args:
+        redactor: takes out the secrets that are known.
+        alt_file: what is run; it says which outputs stand under key-like names in the parameters of other tasks.
+    """
+
+    def __init__(self, redactor: Redactor, alt_file: AltFile) -> None:
+        super().__init__(redactor)
+        self._used_as_keys = secret_outputs(alt_file)
+
+    def output(self, task_id: str, output: Any) -> Any:
+        """A copy of the output of a task."""
+        self._learn(task_id, output)
+        return self.value(output)
+
+    def result(self, result: TaskResult) -> TaskResult:
+        """A copy of a result."""
+        self._learn(result.task_id, result.output)
+        return super().result(result)
+
+    def _learn(self, task_id: str, output: Any) -> None:
+        for reference in self._used_as_keys.get(task_id, ()):
+            with suppress(ReferenceNotFoundError):
+                value = look_up(reference, {task_id: output}, {})
+                self._redactor |= Redactor(secrets_in({"secret": value}))
+
+
 @dataclass(frozen=True, slots=True)
 class FoundRun:
     """A run that was found in a bundle, and is this process's alone until `release`.
@@ -132,7 +167,7 @@ class FoundRun:
     database: Database
     lock: Lock
 
-    def go_on(self, cleaning: Cleaning, facts: Iterable[Fact]) -> JournalWriter:
+    def go_on(self, cleaning: JournalCleaning, facts: Iterable[Fact]) -> JournalWriter:
         """Add these facts, all or none, and be ready for more.
 
         Raises:
@@ -147,7 +182,7 @@ class FoundRun:
         self.lock.release()
 
 
-def begin_journal(directory: Path, description: RunDescription, cleaning: Cleaning) -> JournalWriter:
+def begin_journal(directory: Path, description: RunDescription, cleaning: JournalCleaning) -> JournalWriter:
     """Make the journal of a new run; its description is on the disk when this returns.
 
     Args:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
+from altlas_runner.alt_file.references import is_reference
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.errors import AltValidationError, BundleError, ConfigurationError
 from altlas_runner.execution import NO_PREFERENCES, Preferences
 from altlas_runner.last_file import LastFile, LastFileGenerator
-from altlas_runner.last_file.gather import Cleaning
 from altlas_runner.provenance import facts_about
 from altlas_runner.redaction import Redactor, secrets_in
 from altlas_runner.results import Artifact
-from altlas_runner.run_journal import FoundRun, RunDescription, begin_journal
+from altlas_runner.run_journal import FoundRun, JournalCleaning, RunDescription, begin_journal
 from altlas_runner.task_manager.journal import Fact, JournalWriter, TasksReopened
 from altlas_runner.task_manager.journal.resuming import ResumeChoice, ResumePlan, plan_resume, secrets_needed
 from altlas_runner.task_manager.manager import new_run_id
@@ -196,10 +196,14 @@ class RunOrder:
             facts: list[Fact] = [self._description(redactor).fact()]
             if self.plan.reopened or self.plan.anew:
                 facts.append(TasksReopened(self.plan.reopened, self.plan.anew))
-            return self.found.go_on(Cleaning(redactor), facts)
+            return self.found.go_on(JournalCleaning(redactor, self.chosen), facts)
         generator.make_directory(self.run_id)
         try:
-            return begin_journal(self.directory, self._description(redactor), Cleaning(redactor)) if journal else None
+            return (
+                begin_journal(self.directory, self._description(redactor), JournalCleaning(redactor, self.chosen))
+                if journal
+                else None
+            )
         except BaseException:
             generator.remove_directory(self.run_id)
             raise
@@ -226,7 +230,8 @@ def _checked(alt_file: AltFile, inputs: Mapping[str, Any] | None = None) -> AltF
 
 
 def _redactor(alt_file: AltFile, inputs: Mapping[str, Any]) -> Redactor:
-    return Redactor({*secrets_in(alt_file.model_dump()), *secrets_in(dict(inputs))})
+    in_file = {text for text in secrets_in(alt_file.model_dump()) if not is_reference(text)}
+    return Redactor({*in_file, *secrets_in(dict(inputs))})
 
 
 def _refuse_without_secrets(plan: ResumePlan, now: AltFile, inputs: Mapping[str, Any], command: str) -> None:

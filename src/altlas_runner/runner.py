@@ -52,6 +52,7 @@ class Runner:
         use_installed_handlers: whether installed packages may offer handlers for task types that have none.
         shared_slots: limits the attempts of all runs of this runner together; the runs are served in turn. None limits
             each run by itself (`max_concurrent_tasks`).
+        secrets: texts that must show nowhere, besides those of the configuration.
 
     Raises:
         ConfigurationError: a handler cannot be found or cannot be used.
@@ -70,6 +71,7 @@ class Runner:
         handlers: HandlerSource | None = None,
         use_installed_handlers: bool = False,
         shared_slots: SharedSlots | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
         self.config = config or RunnerConfig()
         self._executor = executor
@@ -78,6 +80,7 @@ class Runner:
         self._use_installed_handlers = use_installed_handlers
         self._shared_slots = shared_slots
         self._resources = RunResources(self.config)
+        self._secrets = secrets
         self._running: dict[str, TaskManager] = {}
         self._stopping: list[asyncio.Event] = []
 
@@ -204,7 +207,7 @@ class Runner:
         asks_service = self._executor is None and not all_handled
         if asks_service:
             await resources.find_key()
-        redactor = order.redactor | Redactor(self.config.known_secrets())
+        redactor = order.redactor | Redactor([*self.config.known_secrets(), *self._secrets])
         generator = (
             LastFileGenerator(order.directory.parent)
             .with_graphs(self.config.generate_graphs)

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from altlas_runner.ai_service import AiServiceClient, AiServiceConfig, CachedAnswers
+from altlas_runner.ai_service import AiServiceClient, AiServiceConfig, CachedAnswers, caching
 from altlas_runner.alt_file import Task
 from altlas_runner.execution import Outcome
 from altlas_runner.redaction import Redactor
@@ -219,3 +220,22 @@ def test_a_hit_stands_in_the_tasks_result_and_costs_nothing(tmp_path: Path) -> N
     assert result.metadata["cache"]["hit"] is True
     assert (result.usage, len(result.attempts)) == (None, 1)
     assert [event.kind for event in events if isinstance(event, TaskProgress)] == ["cache_hit"]
+
+
+@pytest.mark.parametrize(("length", "in_the_loop"), [(100, True), (5_000_000, False)])
+def test_a_long_question_keeps_no_other_task_waiting(
+    length: int, in_the_loop: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    key_of = caching._key
+
+    def recorded(question: Any) -> str:
+        threads.append(threading.current_thread())
+        return key_of(question)
+
+    monkeypatch.setattr(caching, "_key", recorded)
+    asking = Asking(tmp_path, answer_json({"n": 1}))
+    (first,), _ = asking.ask(task("x" * length))
+    (second,), asked = asking.ask(task("x" * length))
+    assert (first.output, second.output, asked) == ({"n": 1}, {"n": 1}, 0)
+    assert [thread is threading.main_thread() for thread in threads] == [in_the_loop] * 2

@@ -164,3 +164,30 @@ def test_a_ca_bundle_that_cannot_be_used_is_found_before_the_first_task(tmp_path
         asyncio.run(main(nonsense))
     with pytest.raises(ConfigurationError, match="No such file"):
         asyncio.run(main(tmp_path / "missing.pem"))
+
+
+def test_the_first_of_many_requests_does_not_wait_until_all_connections_are_open() -> None:
+    async def opened_before_the_first_request() -> int:
+        opened = 0
+        at_first: list[int] = []
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal opened
+            opened += 1
+            await reader.readuntil(b"}")
+            at_first.append(opened)
+            writer.write(b"HTTP/1.1 200 X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=200)
+        async with server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with AiServiceClient(AiServiceConfig(base_url=url, max_connections=150)) as client:
+                outcomes = await asyncio.gather(*(client.attempt(attempt_for()) for _ in range(150)))
+        assert all(outcome.ok for outcome in outcomes)
+        assert opened == 150
+        return at_first[0]
+
+    # A process that is stopped by its system in that moment opens them all at once; not each time.
+    assert min(asyncio.run(opened_before_the_first_request()) for _ in range(5)) < 100

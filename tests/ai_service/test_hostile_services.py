@@ -9,6 +9,7 @@ import pytest
 
 from altlas_runner.ai_service import AiServiceClient, AiServiceConfig
 from altlas_runner.ai_service.body import parse_json
+from altlas_runner.ai_service.effort import Effort
 from altlas_runner.ai_service.failures import service_message
 from altlas_runner.ai_service.response_schema import ResponseSchema
 from altlas_runner.alt_file import Task
@@ -175,14 +176,14 @@ def test_a_refusal_before_the_request_was_taken_is_heard() -> None:
         lambda: service_message(b"<title" * 10_000, "text/html"),
         lambda: service_message(b"<title>" + b" " * 60_000, "text/html"),
         lambda: parse_json(b'"' + (b"1" * 299 + b" ") * 7_000 + b'"'),
-        lambda: asyncio.run(ResponseSchema({}).checked(_said("```\n" + " " * 200_000), in_text=True)),
-        lambda: asyncio.run(ResponseSchema({}).checked(_said("```" * 100_000 + "\n"), in_text=True)),
+        lambda: asyncio.run(ResponseSchema({}, Effort()).checked(_said("```\n" + " " * 200_000), in_text=True)),
+        lambda: asyncio.run(ResponseSchema({}, Effort()).checked(_said("```" * 100_000 + "\n"), in_text=True)),
     ],
     ids=["titles", "tags", "title", "digits", "fence", "fences"],
 )
 def test_no_text_keeps_whoever_reads_it_busy(read: Callable[[], object]) -> None:
     """Reading happens between the turns of other tasks, so it takes time in proportion to the length."""
-    ResponseSchema({})  # loads its library
+    ResponseSchema({}, Effort())  # loads its library
     start = time.process_time()
     read()
     assert time.process_time() - start < 0.2

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import threading
 import time
 from typing import Any
 
 import pytest
 
-from altlas_runner.ai_service import AiServiceClient, AiServiceConfig
+from altlas_runner.ai_service import AiServiceClient, AiServiceConfig, effort
 from altlas_runner.ai_service.anthropic import AnthropicFormat
+from altlas_runner.ai_service.effort import Effort, TooMuchEffortError
 from altlas_runner.alt_file import Task
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
@@ -77,6 +79,13 @@ def test_a_mismatch_is_told_to_the_model_once() -> None:
     )
     assert result.usage is not None
     assert result.usage.input_tokens == 24  # both attempts were paid for
+
+
+def test_a_mismatch_is_told_also_when_the_service_was_down_in_between() -> None:
+    result, server = execute(says('{"total": 0}'), answer_json({"error": "tired"}, 503), says('{"total": 5}'))
+    assert result.status is TaskStatus.COMPLETED
+    told = ["0 is less than the minimum of 1" in request.json["messages"][1]["content"] for request in server.requests]
+    assert told == [False, True, True]
 
 
 def test_a_mismatch_that_stays_fails_the_task_after_two_attempts() -> None:
@@ -184,3 +193,88 @@ def test_many_items_of_several_kinds_are_not_compared_each_with_each() -> None:
     result, _ = execute(says(json.dumps(items)), schema={"uniqueItems": True})
     assert result.status is TaskStatus.COMPLETED
     assert time.process_time() - start < 15
+
+
+def branching(levels: int) -> dict[str, Any]:
+    """A schema of a few lines that takes 2 ** levels checks."""
+    definitions: dict[str, Any] = {
+        f"at{level}": {"allOf": [{"$ref": f"#/$defs/at{level + 1}"}] * 2} for level in range(levels)
+    }
+    return {"$ref": "#/$defs/at0", "$defs": {**definitions, f"at{levels}": {"type": "object"}}}
+
+
+@pytest.mark.parametrize("around", [{}, {"$schema": "https://json-schema.org/draft/2020-12/schema"}, {"not": {}}])
+def test_references_that_branch_without_end_fail_the_task_and_say_where(
+    around: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty levels of two references each would keep a thread busy for an hour."""
+    monkeypatch.setattr(effort, "MOST_CHECKS", 20_000)
+    schema = {"properties": {"a": {**branching(30), **around}}, "$defs": branching(30)["$defs"]}
+    result, server = execute(says('{"a": {}}'), schema=schema)
+    assert (result.error_code, len(server.requests)) == ("AI_BAD_PARAMETER", 1)
+    assert result.error is not None
+    assert "it takes more than 20,000 checks of its keywords; ask for less, with fewer references" in result.error
+    assert "The reference '#/$defs/at30' was followed" in result.error
+
+
+def test_references_that_branch_where_no_keyword_is_checked_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `unevaluatedProperties` leaves over is found by the library in a search of its own."""
+    monkeypatch.setattr(effort, "MOST_CHECKS", 20_000)
+    definitions: dict[str, Any] = {
+        f"at{level}": {"dependentSchemas": {key: {"$ref": f"#/$defs/at{level + 1}"} for key in "ab"}}
+        for level in range(30)
+    }
+    schema = {
+        "unevaluatedProperties": False,
+        "dependentSchemas": {"a": {"$ref": "#/$defs/at0"}},
+        "$defs": {**definitions, "at30": {"type": "object"}},
+    }
+    result, _ = execute(says('{"a": 1, "b": 2}'), schema=schema)
+    assert result.error_code == "AI_BAD_PARAMETER"
+    assert "it takes more than 20,000 checks" in (result.error or "")
+    assert "was followed" not in (result.error or "")  # only references that the schema itself holds are named
+
+
+def test_a_large_answer_with_a_plain_schema_is_checked_to_its_end() -> None:
+    numbers = list(range(1, 100_001))
+    result, _ = execute(says(json.dumps(numbers)), schema={"items": {"type": "integer", "minimum": 1}})
+    assert result.output["json"] == numbers
+
+
+def test_the_texts_of_errors_count_as_effort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library shows the whole value in each of them: a hundred alternatives for a long text took gigabytes."""
+    monkeypatch.setattr(effort, "MOST_CHECKS", 20_000)
+    schema = {"anyOf": [{"type": "integer"}] * 100}
+    result, _ = execute(says(json.dumps("x" * 1_000_000)), schema=schema)
+    assert result.error_code == "AI_BAD_PARAMETER"
+
+
+def test_a_part_that_names_its_own_dialect_is_checked_like_the_rest() -> None:
+    """The library goes back to its own engine for patterns there, which may take forever."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    schema = {"properties": {"a": {"$schema": dialect, "pattern": "^(a+)+$"}}}
+    start = time.process_time()
+    result, _ = execute(says(json.dumps({"a": "a" * 40 + "!"})), schema=schema)
+    assert result.error_code == "AI_BAD_RESPONSE"
+    assert time.process_time() - start < 5
+
+
+def test_a_check_that_nobody_waits_for_any_more_ends() -> None:
+    ended = threading.Event()
+
+    def check(effort: Effort) -> None:
+        count = effort.counting("type", lambda *_: None)
+        try:
+            while True:
+                list(count(None, None, None, None) or ())
+                time.sleep(0.001)
+        except TooMuchEffortError:
+            ended.set()
+
+    async def main() -> None:
+        effort = Effort()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(effort.in_thread(check, effort), 0.1)
+
+    asyncio.run(main())
+    assert ended.wait(10)

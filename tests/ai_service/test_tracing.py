@@ -17,7 +17,7 @@ from altlas_runner.alt_file import Task
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
-from tests.ai_service.fault_server import Behaviour, FaultServer, Request, answer_json
+from tests.ai_service.fault_server import Behaviour, FaultServer, Request, answer_json, attempt_for, hang
 
 _EXPORTER = InMemorySpanExporter()
 
@@ -90,9 +90,51 @@ def test_the_request_says_which_span_it_is_part_of(exporter: InMemorySpanExporte
     assert request.headers["traceparent"].startswith(f"00-{context.trace_id:032x}-{context.span_id:016x}-")
 
 
+def test_an_attempt_that_took_too_long_is_a_span_that_failed(exporter: InMemorySpanExporter) -> None:
+    execute(hang, chat(), timeout_seconds=0.2)
+    failed, completed = exporter.get_finished_spans()
+    assert attributes(failed)["error.type"] == "AI_READ_TIMEOUT"
+    assert failed.status.status_code is trace.StatusCode.ERROR
+    assert completed.status.status_code is trace.StatusCode.UNSET
+
+
+def test_an_attempt_that_was_cancelled_is_a_span_that_failed(exporter: InMemorySpanExporter) -> None:
+    async def main() -> None:
+        async with (
+            FaultServer(hang) as server,
+            AiServiceClient(AiServiceConfig(base_url=server.url, tracing=True)) as client,
+        ):
+            asking = asyncio.create_task(client.attempt(attempt_for()))
+            while not server.requests:
+                await asyncio.sleep(0.01)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+
+    asyncio.run(main())
+    (span,) = exporter.get_finished_spans()
+    assert (attributes(span)["error.type"], span.events) == ("CancelledError", ())
+    assert span.status.status_code is trace.StatusCode.ERROR
+
+
+def test_a_defect_shows_its_kind_and_not_its_text(
+    exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object) -> None:
+        raise RuntimeError("planted-key-1")
+
+    monkeypatch.setattr("altlas_runner.ai_service.openai.chat_outcome", break_down)
+    result, _ = execute(chat(), api_key="planted-key-1")
+    assert result.error_code == "EXECUTOR_ERROR"
+    (span,) = exporter.get_finished_spans()
+    assert attributes(span)["error.type"] == "RuntimeError"
+    assert "planted" not in span.to_json()
+
+
 def test_no_span_holds_prompt_answer_or_key(exporter: InMemorySpanExporter) -> None:
     execute(chat(model="planted-key-1", text="a secret answer"), api_key="planted-key-1")
     execute(answer_json({"error": "planted-key-1"}, 401), api_key="planted-key-1")
+    execute(chat(), api_key="planted-key-1", model="the planted-key-1")
     for span in exporter.get_finished_spans():
         text = span.to_json()
         assert "planted" not in text

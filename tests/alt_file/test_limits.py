@@ -36,8 +36,18 @@ def test_a_device_without_end_is_read_no_further_than_the_limit() -> None:
 
 
 def test_too_many_tasks_are_refused_where_they_stand() -> None:
-    diagnostic = refused(AltParser().with_limits(Limits(tasks=1)), CHAIN)
+    parser = AltParser().with_limits(Limits(tasks=1))
+    diagnostic = refused(parser, CHAIN)
+    assert parser.validate(CHAIN) == [diagnostic]
     assert (diagnostic.message, diagnostic.line, diagnostic.column) == ("the file has 2 tasks; 1 are the limit", 2, 11)
+
+
+def test_too_many_segments_are_refused_where_they_stand() -> None:
+    segments = b'[{"id": "a", "task_type": "t", "content": "c"}, {"id": "b", "task_type": "t", "content": "c"}]'
+    document = b'{"id": "s", "command": "c", "language": "en",\n "segments": ' + segments + b"}"
+    assert len(AltParser().parse_from_string(document).tasks) == 2
+    diagnostic = refused(AltParser().with_limits(Limits(tasks=1)), document)
+    assert (diagnostic.message, diagnostic.line) == ("the file has 2 tasks; 1 are the limit", 2)
 
 
 def test_too_many_dependencies_are_refused() -> None:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from altlas_runner.errors import JournalError
-from altlas_runner.last_file.gather import Cleaning
 from altlas_runner.redaction import Redactor
+from altlas_runner.run_journal import JournalCleaning
 from altlas_runner.task_manager.journal import Fact, JournalWriter, RunBegun, RunRecord, read_line, replay
+from altlas_runner.testing import alt_file_of
 
 __all__ = ["MemoryJournal", "record_of"]
 
@@ -27,7 +28,7 @@ class MemoryJournal:
         self.lines: list[bytes] = []
         self._fails_after = fails_after
         self._waiting: list[Sequence[Fact]] = []
-        self._writer = JournalWriter(None, None, Cleaning(Redactor(())))  # type: ignore[arg-type]  # only its words
+        self._writer = JournalWriter(None, None, JournalCleaning(Redactor(()), alt_file_of()))  # type: ignore[arg-type]  # only its words
 
     def begin(self, committed: Callable[[int, JournalError | None], None]) -> None:
         self._committed = committed

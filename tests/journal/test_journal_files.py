@@ -14,8 +14,8 @@ from random import Random
 import pytest
 
 from altlas_runner.errors import JournalError
-from altlas_runner.last_file.gather import Cleaning
 from altlas_runner.redaction import Redactor
+from altlas_runner.run_journal import JournalCleaning
 from altlas_runner.task_manager.journal import (
     JOURNAL_NAME,
     LOCK_NAME,
@@ -27,6 +27,7 @@ from altlas_runner.task_manager.journal import (
     read_line,
 )
 from altlas_runner.task_manager.journal.facts import TaskCompleted
+from altlas_runner.testing import alt_file_of
 
 
 def test_rows_are_found_again_in_their_order(tmp_path: Path) -> None:
@@ -223,7 +224,7 @@ def test_of_many_who_want_a_lock_at_once_one_gets_it(tmp_path: Path) -> None:
 
 
 def _writer(directory: Path, *secrets: str) -> JournalWriter:
-    return JournalWriter(Database.create(directory), Lock(directory), Cleaning(Redactor(secrets)))
+    return JournalWriter(Database.create(directory), Lock(directory), JournalCleaning(Redactor(secrets), alt_file_of()))
 
 
 def _facts(directory: Path) -> list[str]:
@@ -296,7 +297,9 @@ def test_after_the_first_failure_nothing_is_written_any_more(tmp_path: Path) -> 
 
     async def main() -> list[tuple[int, bool]]:
         database = Database.create(tmp_path)
-        writer = JournalWriter(Failing(database.path, database._connection), Lock(tmp_path), Cleaning(Redactor(())))
+        writer = JournalWriter(
+            Failing(database.path, database._connection), Lock(tmp_path), JournalCleaning(Redactor(()), alt_file_of())
+        )
         told: list[tuple[int, bool]] = []
         writer.begin(lambda count, failure: told.append((count, failure is None)))
         for number in range(4):

@@ -95,7 +95,13 @@ def execute(directory: Path, alt: AltFile, service: Service, **given: Any) -> tu
 
 def shape(last_file: LastFile) -> dict[str, Any]:
     """Everything but ids of the run, times and attempts."""
-    timeless = {"execution_time_ms": 0, "retry_count": 0, "started_at": None, "completed_at": None, "attempts": []}
+    timeless: dict[str, Any] = {
+        "execution_time_ms": 0,
+        "retry_count": 0,
+        "started_at": None,
+        "completed_at": None,
+        "attempts": [],
+    }
     results = [asdict(replace(result, **timeless)) for result in last_file.task_results]
     runner = {**last_file.metadata["runner"], "provenance": None}
     summary = last_file.summary.partition(", in ")[0]
@@ -315,6 +321,21 @@ def test_a_resume_asks_for_inputs_that_hold_a_secret(tmp_path: Path) -> None:
     assert service.tasks["a"].description == "with planted-key-2 and tea"
 
 
+def test_an_output_that_is_used_as_a_key_is_not_kept_but_made_again(tmp_path: Path) -> None:
+    alt = alt_file_of(
+        {"id": "login"},
+        {"id": "use", "dependencies": ["login"], "parameters": {"auth": {"token": "${{ tasks.login.output.key }}"}}},
+    )
+    answers = {"login": Outcome.completed({"key": "planted-key-4", "for": "planted-key-4 it is"})}
+    bundle = give_up(tmp_path, alt, Service("use", answers))
+    assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
+    service = Service(fails=answers)
+    assert go_on(bundle, service).status == "success"
+    assert service.asked == [("login", 2, "login"), ("use", 2, "use")]
+    assert service.tasks["use"].parameters == {"auth": {"token": "planted-key-4"}}
+    assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
+
+
 # -- artifacts --------------------------------------------------------------------------------------------------------
 
 
@@ -390,7 +411,7 @@ def test_a_damaged_journal_is_refused_and_stays_as_it_is(tmp_path: Path) -> None
     assert [path.name for path in sorted(bundle.iterdir())] == [JOURNAL_NAME, "report.html", "result.last"]
 
 
-def test_when_the_journal_fails_nothing_more_starts_and_what_completed_is_in_the_last_file(
+def test_when_the_journal_fails_nothing_more_starts_and_what_could_not_be_written_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Database, content: bytes) -> None:
@@ -404,9 +425,10 @@ def test_when_the_journal_fails_nothing_more_starts_and_what_completed_is_in_the
     last_file, bundle = execute(tmp_path, alt_file_of(*DIAMOND), service)
     assert service.ids == ["top"]
     assert [(each.status, each.error_code) for each in last_file.task_results] == [
-        ("completed", None),
+        ("failed", "JOURNAL_IO"),
         *[("cancelled", "JOURNAL_IO")] * 3,
     ]
+    assert "could not be written down" in last_file.task_results[0].error  # type: ignore[operator]
     assert "database or disk is full" in last_file.task_results[1].error  # type: ignore[operator]
     assert last_file.metadata["runner"]["warnings"][0].startswith("JOURNAL_IO: ")
     monkeypatch.undo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import asdict
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -14,7 +15,7 @@ from altlas_runner.alt_file import AltFile
 from altlas_runner.execution import Outcome
 from altlas_runner.results import TaskResult
 from altlas_runner.task_manager import Event, TaskFinished, TaskManager, TaskStarted
-from altlas_runner.task_manager.journal import RunBegun, TasksReopened, line_of
+from altlas_runner.task_manager.journal import Fact, RunBegun, TasksReopened, line_of
 from altlas_runner.task_manager.journal.resuming import ResumeChoice, plan_resume
 from altlas_runner.testing import FakeExecutor, alt_file_of, run_in_virtual_time
 from tests.journal.memory import MemoryJournal, record_of
@@ -93,7 +94,7 @@ def test_a_run_that_dies_anywhere_is_resumed_to_the_same_end_and_calls_nothing_t
             plan = plan_resume(record, (alt_file, {}), (alt_file, {}), ResumeChoice())
             given = {"restored": plan.restored(alt_file, record)}
             executor = _executor(seed, count)
-            reopened = [RunBegun({}), *([TasksReopened(plan.reopened, plan.anew)] if plan.reopened else [])]
+            reopened: list[Fact] = [RunBegun({}), *([TasksReopened(plan.reopened, plan.anew)] if plan.reopened else [])]
             kept.append(line_of(reopened))
             lines, results = _lines_of_a_run(alt_file, executor, **given)
             assert not set(executor.started()) & plan.kept.keys(), f"{seed}: a task with a result was called again"
@@ -117,7 +118,7 @@ def test_a_journal_that_fails_anywhere_lets_what_runs_end_and_starts_nothing_els
         executor = _executor(seed, len(alt_file.tasks))
         events: list[Event] = []
         manager = TaskManager(alt_file, executor, 3, run_id="last_1", on_event=events.append)
-        results = run_in_virtual_time(lambda manager=manager, journal=journal: manager.run(journal))
+        results = run_in_virtual_time(partial(manager.run, journal))
         record = record_of(journal.lines)
         began = set(record.results) | set(record.attempts)
         assert set(executor.started()) <= began, f"{seed}: an attempt began that is not in the journal"

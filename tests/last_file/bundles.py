@@ -40,6 +40,7 @@ def assert_whole(bundle: Path) -> LastFile:
     for result in last_file.task_results:
         read_output(bundle, result)
     others = {"result.last", "report.html", f"{last_file.id}.dot", f"{last_file.id}.png"}
+    others |= {"journal.sqlite3", "journal.lock"}
     there = {
         file.relative_to(bundle).as_posix() for file in bundle.rglob("*") if not file.is_dir() or file.is_symlink()
     }

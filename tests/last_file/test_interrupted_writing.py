@@ -5,8 +5,6 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from altlas_runner.errors import BundleError
 from altlas_runner.last_file import LastFile, LastFileGenerator, read_artifact, read_output
 from tests.last_file.bundles import assert_fits_the_schema, assert_whole
 from tests.last_file.fabricate import alt_file, completed
+from tests.small_disks import mounted, remounted
 
 PROGRAM = Path(__file__).with_name("killing.py")
 KILLS = 300 if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else 20
@@ -28,19 +27,6 @@ OUTPUT: dict[str, Any] = {
 def write(directory: Path, last_id: str = "last_1") -> LastFile:
     generator = LastFileGenerator(directory).with_graphs(False)
     return generator.generate(alt_file({"a": ()}), [completed("a", OUTPUT)], last_id=last_id)
-
-
-@contextmanager
-def mounted(place: Path, options: str) -> Iterator[Path]:
-    """A small file system of its own, where mounting is allowed."""
-    place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"file systems cannot be mounted here: {done.stderr.strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", place], check=True)
 
 
 def assert_none_or_whole(directory: Path, error: BundleError | None) -> str:
@@ -91,7 +77,7 @@ def test_a_directory_that_became_read_only_leaves_the_earlier_bundle(tmp_path: P
     with mounted(tmp_path / "disk", "size=4m") as disk:
         write(disk)
         before = sorted(path.name for path in disk.rglob("*"))
-        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        remounted(disk, "ro")
         for last_id in ("last_1", "last_2"):
             with pytest.raises(BundleError, match=r"cannot be (written|made): .*[Rr]ead-only"):
                 write(disk, last_id)

@@ -2,8 +2,8 @@
 
     python probing.py HOST PORT
 
-It asks 50 times a second over one connection until its standard input is closed, then prints a JSON array of seconds. An
-answer that is late delays no other question: its time counts from when it was due.
+It asks 50 times a second over one connection until its standard input is closed, then prints a JSON array of seconds.
+An answer that is late delays no other question: the time of each counts from when it was due.
 """
 
 import http.client

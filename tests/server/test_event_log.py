@@ -26,6 +26,15 @@ def test_the_oldest_go_when_there_are_too_many_and_numbers_stay() -> None:
     assert log.size == 8
 
 
+def test_numbers_begin_where_they_are_told_to() -> None:
+    log = EventLog(before=40)
+    assert (log.first, log.last) == (41, 40)
+    log.add("a")
+    log.add("b")
+    assert log.since(40, 10) == (41, ["a", "b"])
+    assert log.since(41, 10) == (42, ["b"])
+
+
 def test_one_event_is_kept_however_long_it_is() -> None:
     log = EventLog(most_bytes=1)
     log.add("long")

@@ -69,6 +69,12 @@ def test_the_content_may_be_text_in_json_or_yaml(server: RunningServer, content:
     assert server.ask("POST", "/execute", {"alt_file_content": content}).json["success_rate"] == 1.0
 
 
+@pytest.mark.parametrize("media_type", ["application/json; charset=Utf-8", "Application/JSON"])
+def test_the_name_of_the_media_type_may_be_in_any_case(server: RunningServer, media_type: str) -> None:
+    answer = server.ask("POST", "/api/v1/validate", {"alt_file_content": TWO}, {"Content-Type": media_type})
+    assert answer.status == 200
+
+
 def test_a_file_below_the_directory_for_files_is_run(server: RunningServer) -> None:
     answer = server.ask("POST", "/execute", {"alt_file_path": "inner/two.alt.yaml"})
     assert answer.status == 200, answer

@@ -1,11 +1,14 @@
 """Runs over HTTP: listed, followed, cancelled."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from tests.loopback import LoopbackService
 from tests.server.hostile import request
@@ -102,7 +105,7 @@ def test_runs_are_listed_the_newest_first_page_by_page(server: RunningServer) ->
 
 def test_a_run_that_waits_its_turn_is_queued_and_beyond_the_queue_it_is_refused(tmp_path: Path) -> None:
     options = ("--max-running", "1", "--max-queued", "2")
-    with LoopbackService(delay=0.5) as ai, running_server(tmp_path / "output", ai.url, *options) as server:
+    with LoopbackService(delay=0.3) as ai, running_server(tmp_path / "output", ai.url, *options) as server:
         first, second, third = (server.start(TWO) for _ in range(3))
         refused = server.ask("POST", "/api/v1/process", {"alt_file_content": TWO})
         assert refused.status == 429
@@ -117,6 +120,54 @@ def test_a_run_that_waits_its_turn_is_queued_and_beyond_the_queue_it_is_refused(
         cancelled = server.ended(third)
         assert (cancelled["status"], cancelled["counts"]["cancelled"]) == ("cancelled", 2)
         assert len(ai.requests) == 4, "nothing was asked for the run that was cancelled while it waited"
+
+
+def test_a_run_that_is_cancelled_while_it_waits_makes_room_at_once(tmp_path: Path) -> None:
+    """It does not wait for the end of those before it."""
+    release = threading.Event()
+
+    async def held(_: object) -> web.StreamResponse:
+        while not release.is_set():
+            await asyncio.sleep(0.01)
+        return web.json_response({})
+
+    options = ("--max-running", "1", "--max-queued", "2")
+    tasks = [{"id": "held", "description": "d"}]
+    with (
+        LoopbackService({"held": held}) as ai,
+        running_server(tmp_path / "output", ai.url, *options) as server,
+    ):
+        first, second, third = (server.start({**TWO, "tasks": tasks}) for _ in range(3))
+        assert server.ask("POST", "/api/v1/process", {"alt_file_content": TWO}).status == 429
+        for run_id in (second, third):
+            server.ask("DELETE", f"/api/v1/runs/{run_id}")
+            assert server.ended(run_id)["status"] == "cancelled"
+        assert server.run(first)["status"] == "running"
+        fourth = server.start(TWO)
+        release.set()
+        assert [server.ended(run_id)["status"] for run_id in (first, fourth)] == ["success", "success"]
+
+
+def test_files_of_waiting_runs_take_no_more_room_than_they_may(tmp_path: Path) -> None:
+    options = ("--max-running", "1", "--max-queued-bytes", "1000")
+    long = {**TWO, "description": "x" * 600}
+    with LoopbackService(delay=60) as ai, running_server(tmp_path / "output", ai.url, *options) as server:
+        server.start(long)
+        waiting = server.start(long)
+        assert server.ask("POST", "/api/v1/process", {"alt_file_content": long}).status == 429
+        server.ask("DELETE", f"/api/v1/runs/{waiting}")
+        server.ended(waiting)
+        server.start(long)
+
+
+def test_a_long_title_is_cut_where_runs_are_shown(tmp_path: Path) -> None:
+    with LoopbackService() as ai:
+        with running_server(tmp_path / "output", ai.url) as server:
+            run_id = server.start({**TWO, "title": "T" * 100_000})
+            assert server.ended(run_id)["title"] == "T" * 999 + "…"
+        with running_server(tmp_path / "output", ai.url) as server:
+            assert server.run(run_id)["title"] == "T" * 999 + "…"
+            assert server.ask("GET", "/api/v1/runs").json["runs"][0]["title"] == "T" * 999 + "…"
 
 
 def test_all_runs_share_the_slots_and_a_large_one_keeps_no_small_one_waiting(tmp_path: Path) -> None:

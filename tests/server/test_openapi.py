@@ -29,7 +29,9 @@ def test_no_answer_is_one_that_the_description_does_not_have(tmp_path: Path) -> 
     }
     with (
         LoopbackService() as ai,
-        running_server(tmp_path / "output", ai.url, "--alt-root", str(tmp_path / "alt"), token=TOKEN) as server,
+        running_server(
+            tmp_path / "output", ai.url, "--alt-root", str(tmp_path / "alt"), "--no-journal", token=TOKEN
+        ) as server,
     ):
         command = [
             str(Path(sys.executable).with_name("schemathesis")),
@@ -49,5 +51,5 @@ def test_no_answer_is_one_that_the_description_does_not_have(tmp_path: Path) -> 
         for phase in ("Coverage", "Fuzzing", "Stateful"):
             assert f"✅ {phase}" in done.stdout
         runs = server.ask("GET", "/api/v1/runs?limit=200").json["runs"]
-        assert {run["status"] for run in runs} >= {"success", "cancelled"}, "it has started and cancelled runs"
+        assert "success" in {run["status"] for run in runs}, "it has started runs"
     assert "Traceback" not in server.log.read_text()

@@ -60,7 +60,7 @@ def test_nothing_in_the_page_is_inline(server: RunningServer) -> None:
     assert re.findall(r"<script[^>]*>[^<]", page) == []
     assert "<style" not in page
     assert re.findall(r"\s(?:on\w+|style)=", page) == []
-    assert set(re.findall(r'(?:src|href)="([^"#][^"]*)"', page)) == {"data:,", "/assets/page.css", "/assets/page.js"}
+    assert set(re.findall(r'(?:src|href)="([^"#][^"]*)"', page)) == {"data:,", "assets/page.css", "assets/page.js"}
 
 
 @pytest.mark.slow
@@ -95,3 +95,10 @@ def test_the_page_has_a_word_for_every_status_of_runs_and_counts_every_status_of
     assert order is not None
     assert set(re.findall(r"(\w+):", words[1])) == {state.value for state in RunState}
     assert set(re.findall(r"\w+", order[1])) >= set(TaskCounts.model_fields)
+
+
+@pytest.mark.slow
+def test_the_page_names_nothing_by_a_path_from_the_root(server: RunningServer) -> None:
+    """It may lie below a path of another application."""
+    assert re.findall(r"""(?:href|src)=["']/|["'`]/(?:api|runs|views|assets)/""", given(server, "/")) == []
+    assert re.findall(r"""["'`]/(?:api|runs|views|assets)/""", given(server, "/assets/page.js")) == []

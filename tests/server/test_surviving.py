@@ -1,9 +1,13 @@
 """What is known of runs that this service did not run, or not in this life."""
 
+import asyncio
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 import altlas_runner
 from altlas_runner import AltFile
@@ -49,6 +53,59 @@ def test_after_a_crash_ended_runs_are_there_and_the_others_are_interrupted(tmp_p
                 "run_finished",
             ]
             server.ended(new)
+
+
+def test_who_followed_a_run_before_a_restart_is_told_how_it_ended(tmp_path: Path) -> None:
+    """What is left of its events has other numbers than they had: those seen before say nothing of these."""
+    with LoopbackService() as ai:
+        with running_server(tmp_path / "output", ai.url) as server:
+            run_id = server.start(TWO)
+            server.ended(run_id)
+            seen = [number for number, _ in events_in(server.ask("GET", f"/api/v1/runs/{run_id}/events").body.decode())]
+        with running_server(tmp_path / "output", ai.url) as server:
+            for last in seen:
+                answer = server.ask("GET", f"/api/v1/runs/{run_id}/events", headers={"Last-Event-ID": str(last)})
+                told = events_in(answer.body.decode())
+                assert [event["event"] for _, event in told] == [
+                    "run_started",
+                    "task_finished",
+                    "task_finished",
+                    "run_finished",
+                ]
+            for place, (last, _) in enumerate(told, 1):
+                answer = server.ask("GET", f"/api/v1/runs/{run_id}/events", headers={"Last-Event-ID": str(last)})
+                assert answer.status == (204 if place == len(told) else 200)
+                assert events_in(answer.body.decode()) == told[place:]
+
+
+def test_who_follows_a_run_of_another_process_may_come_again_until_it_ends(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    async def held(_: object) -> web.StreamResponse:
+        while not release.is_set():
+            await asyncio.sleep(0.01)
+        return web.json_response({})
+
+    with (
+        LoopbackService({"b": held}) as ai,
+        running_server(tmp_path / "output", ai.url) as server,
+        running_server(tmp_path / "output", ai.url) as other,
+    ):
+        run_id = other.start({**TWO, "tasks": [{"id": "a", "description": "a"}, {"id": "b", "description": "b"}]})
+        path = f"/api/v1/runs/{run_id}/events"
+        while other.run(run_id)["counts"]["completed"] < 1:
+            time.sleep(0.01)
+        told: list[tuple[int, Any]] = []
+        while len(told) < 2:
+            answer = server.ask("GET", path)
+            assert answer.status == 200
+            told = events_in(answer.body.decode())
+        again = server.ask("GET", path, headers={"Last-Event-ID": str(told[-1][0])})
+        assert (again.status, events_in(again.body.decode())) == (200, [])
+        release.set()
+        other.ended(run_id)
+        rest = server.ask("GET", path, headers={"Last-Event-ID": str(told[-1][0])})
+        assert [event["event"] for _, event in events_in(rest.body.decode())] == ["task_finished", "run_finished"]
 
 
 def test_runs_of_other_processes_are_listed_too(tmp_path: Path) -> None:

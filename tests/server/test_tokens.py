@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.server import ServerConfig
@@ -69,6 +70,29 @@ def test_with_a_token_only_health_page_and_description_are_open(tmp_path: Path) 
         server.ended(other)
         assert server.ask("GET", f"/views/{ticket}/runs/{other}/report.html", headers=nobody).status == 404
         assert TOKEN not in server.log.read_text()
+
+
+@pytest.mark.slow
+def test_the_token_is_taken_out_of_everything_that_is_kept_of_runs(tmp_path: Path) -> None:
+    """Also where an AI service says it."""
+
+    async def telling(_: object) -> web.StreamResponse:
+        return web.json_response({"text": f"it is {TOKEN}"})
+
+    alt = {**TWO, "tasks": [{"id": "a", "description": f"keep {TOKEN} to yourself"}]}
+    with (
+        LoopbackService({"a": telling}) as ai,
+        running_server(tmp_path / "output", ai.url, "--log-level", "trace", token=TOKEN) as server,
+    ):
+        run_id = server.start(alt)
+        server.ended(run_id)
+        assert TOKEN not in server.ask("GET", f"/api/v1/runs/{run_id}/events").body.decode()
+        assert "[redacted]" in server.log.read_text()
+        assert TOKEN not in server.log.read_text()
+    files = [file for file in (tmp_path / "output" / run_id).rglob("*") if file.is_file()]
+    assert {"result.last", "report.html"} <= {file.name for file in files}
+    for file in files:
+        assert TOKEN.encode() not in file.read_bytes(), file.name
 
 
 @pytest.mark.slow

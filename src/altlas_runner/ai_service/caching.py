@@ -16,7 +16,7 @@ from altlas_runner.ai_service.client import AiServiceClient
 from altlas_runner.atomic_file import write_atomically
 from altlas_runner.errors import ConfigurationError, ReferenceNotFoundError
 from altlas_runner.execution import Outcome, TaskAttempt
-from altlas_runner.redaction import Redactor
+from altlas_runner.redaction import Redactor, is_long
 from altlas_runner.retrying import RetryPolicy
 
 __all__ = ["CachedAnswers"]
@@ -56,7 +56,8 @@ class CachedAnswers:
     async def attempt(self, attempt: TaskAttempt) -> Outcome:
         """Answer from the directory, or ask and keep the answer."""
         try:
-            key = _key(self._client.question(replace(attempt, previous=())))
+            question = self._client.question(replace(attempt, previous=()))
+            key = await asyncio.to_thread(_key, question) if is_long(question) else _key(question)
         except (ConfigurationError, ReferenceNotFoundError, ValueError, TypeError, RecursionError):
             return await self._client.attempt(attempt)  # it says what is wrong
         file = self._directory / key[:2] / f"{key}.json"

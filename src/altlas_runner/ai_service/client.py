@@ -20,13 +20,15 @@ from altlas_runner.alt_file import Task
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.execution import Outcome, TaskAttempt
 from altlas_runner.log_records import TRACE
-from altlas_runner.redaction import Redactor
+from altlas_runner.redaction import Redactor, is_long
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryBudget, RetryPolicy
 
 __all__ = ["AiServiceClient"]
 
 _log = logging.getLogger("altlas_runner")
+_TRACED_CHARS = 10_000
+"""Most characters of a question or an answer in the log."""
 
 
 class AiServiceClient:
@@ -128,8 +130,9 @@ class AiServiceClient:
             progress = _Progress(attempt.emit, self._redactor)
             attempt = replace(attempt, emit=progress.emit)
         if _log.isEnabledFor(TRACE):
-            text = self._redactor.text(repr(attempt.task.description))
-            _log.log(TRACE, 'task "%s": attempt %d asks %s', attempt.task.id, attempt.number, text)
+            asked = attempt.task.description
+            shown = _traced(asked if is_long(asked) else self._redactor.text(asked))
+            _log.log(TRACE, 'task "%s": attempt %d asks %s', attempt.task.id, attempt.number, shown)
         outcome = await provider.answer(attempt)
         if progress is not None and outcome.ok:
             progress.finish()
@@ -201,7 +204,8 @@ class AiServiceClient:
         if _log.isEnabledFor(logging.DEBUG):
             ended = "completed" if told.ok else f"{told.error_code}: {told.error}"
             _log.debug('task "%s": attempt %d: %s', attempt.task.id, attempt.number, ended)
-            _log.log(TRACE, 'task "%s": attempt %d answered %r', attempt.task.id, attempt.number, told.output)
+        if _log.isEnabledFor(TRACE):
+            _log.log(TRACE, 'task "%s": attempt %d answered %s', attempt.task.id, attempt.number, _traced(told.output))
         return told
 
     def without_secrets(self, text: str) -> str:
@@ -263,3 +267,8 @@ def _asking(attempt: TaskAttempt, model: str) -> TaskAttempt:
     """The attempt, asking for this model whatever its task says."""
     parameters = {**(attempt.task.parameters or {}), "model": model}
     return replace(attempt, task=attempt.task.model_copy(update={"parameters": parameters}))
+
+
+def _traced(value: Any) -> str:
+    """A value for the log: its beginning, or nothing of one that would keep the event loop busy."""
+    return "what is too long for the log" if is_long(value) else shorten(repr(value), _TRACED_CHARS)

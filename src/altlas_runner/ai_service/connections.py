@@ -16,12 +16,32 @@ from altlas_runner.errors import ConfigurationError
 
 __all__ = ["Connections", "end_with_the_connection", "tls_context"]
 
+OPENING_SECONDS = 0.0003
+"""From one beginning to the next: about the time that opening one takes."""
+
 
 class Connections(aiohttp.TCPConnector):
-    """Keeps connections for further requests, but none on which something came that nobody asked for.
+    """Opens connections one after the other, and keeps them for further requests.
 
-    The HTTP library would take that, such as a second answer to one request, for the answer to the next request.
+    None is kept on which something came that nobody asked for: the HTTP library would take that, such as a second
+    answer to one request, for the answer to the next request.
     """
+
+    _next_opening = 0.0
+
+    async def _create_connection(self, *request: Any) -> ResponseHandler:
+        """Begin to open one, a moment after the last one began.
+
+        An event loop takes all that begins at once through every step together: of 64 connections the first would be
+        open when the last one is. So the first requests are under way while others are still being connected, and the
+        service gets no burst.
+        """
+        now = self._loop.time()
+        begin = max(now, self._next_opening)
+        self._next_opening = begin + OPENING_SECONDS
+        if begin > now:
+            await asyncio.sleep(begin - now)
+        return await super()._create_connection(*request)
 
     async def _get(self, *key: Any) -> Connection | None:
         while (connection := await super()._get(*key)) is not None:

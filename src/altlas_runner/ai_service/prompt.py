@@ -59,11 +59,11 @@ def messages_for(
 
 
 def complaint_about_the_last_answer(attempt: TaskAttempt) -> str | None:
-    """Why the attempt before could not use its answer, for tasks whose answer is checked against a schema."""
-    last = attempt.previous[-1] if attempt.previous else None
-    if last is None or last.error_code != "AI_BAD_RESPONSE" or "response_schema" not in (attempt.task.parameters or {}):
+    """Why the last answer could not be used, for tasks whose answer is checked against a schema."""
+    if "response_schema" not in (attempt.task.parameters or {}):
         return None
-    return last.error
+    errors = (each.error for each in reversed(attempt.previous) if each.error_code == "AI_BAD_RESPONSE")
+    return next(errors, None)
 
 
 def as_text(value: Any) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+
+from pydantic_core import to_json
 
 from altlas_runner.ai_service.admission import Admission
 from altlas_runner.ai_service.config import AiServiceConfig
@@ -23,8 +24,8 @@ from altlas_runner.shared_slots import SharedSlots
 
 __all__ = ["Provider"]
 
-CHARS_PER_TOKEN = 4
-"""About so many characters of a request are one token."""
+BYTES_PER_TOKEN = 4
+"""About so many bytes of a request are one token."""
 
 
 class Provider:
@@ -46,6 +47,7 @@ class Provider:
         self.config = config
         self._budget = budget
         self._tracing = tracing
+        self._ask = self._traced_answer if tracing else self._answer_in_time
         self._redactor = redactor
         self._timeout_seconds = config.timeout_seconds
         self._loop = asyncio.get_running_loop()
@@ -87,13 +89,13 @@ class Provider:
                 return Outcome.failed(DEADLINE_PASSED, deadline_text(attempt))
         try:
             if self._admission is None:
-                return await self._answer_in_time(attempt)
+                return await self._ask(attempt)
             entry = self._admission.ask(attempt)
             if isinstance(entry, Outcome):
                 return entry
             outcome = None
             try:
-                outcome = await self._answer_in_time(attempt)
+                outcome = await self._ask(attempt)
                 return outcome
             finally:
                 self._admission.settle(entry, outcome)
@@ -108,7 +110,7 @@ class Provider:
         assert task is not None
         self._overdue.enter(task, deadline if by_deadline else until)  # type: ignore[arg-type]
         try:
-            outcome = await self._traced_answer(attempt) if self._tracing else await self._service.answer(attempt)
+            outcome = await self._service.answer(attempt)
             if outcome.ok and self._redactor:
                 outcome = await self._without_secrets(outcome)
         except asyncio.CancelledError:
@@ -129,7 +131,7 @@ class Provider:
     async def _traced_answer(self, attempt: TaskAttempt) -> Outcome:
         assert self._tracing is not None
         with self._tracing.span(self.config, attempt) as outcomes:
-            outcome = await self._service.answer(attempt)
+            outcome = await self._answer_in_time(attempt)
             outcomes.append(outcome)
         return outcome
 
@@ -146,7 +148,7 @@ class Provider:
         try:
             question = self.question(attempt)
             longest = question.get("max_tokens")
-            text = json.dumps(question, default=str)
+            length = len(to_json(question))  # ten times as fast as json: it may be long
         except (ParameterError, ReferenceNotFoundError, ValueError, RecursionError):  # told when it is asked
             return 0
-        return len(text) // CHARS_PER_TOKEN + (longest if isinstance(longest, int) else 0)
+        return length // BYTES_PER_TOKEN + (longest if isinstance(longest, int) else 0)

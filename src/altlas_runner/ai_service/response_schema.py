@@ -2,12 +2,11 @@
 
 The schema comes from a file and the answer from a service, so the two must not be able to keep the process busy without
 end: patterns run in an engine that takes linear time, equal items are found by their JSON and not by comparing each
-with each, and the check runs in a thread.
+with each, and the check runs in a thread, with a bound on its effort.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,10 +17,11 @@ from typing import Any
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
 from altlas_runner.ai_service.body import parse_json
+from altlas_runner.ai_service.effort import Effort
 from altlas_runner.ai_service.failures import bad_response, shorten
 from altlas_runner.ai_service.wire_format import ParameterError
 from altlas_runner.alt_file import Task
-from altlas_runner.alt_file.schema_check import validator_of
+from altlas_runner.alt_file.schema_check import Keyword, validator_of
 from altlas_runner.execution import Outcome
 
 __all__ = ["ResponseSchema", "response_schema_of"]
@@ -38,23 +38,32 @@ async def response_schema_of(task: Task) -> ResponseSchema | None:
         ParameterError: it is no usable schema.
     """
     schema = (task.parameters or {}).get("response_schema")
-    return None if schema is None else await asyncio.to_thread(ResponseSchema, schema)
+    if schema is None:
+        return None
+    effort = Effort()
+    return await effort.in_thread(ResponseSchema, schema, effort)
 
 
 class ResponseSchema:
-    """Checks answers. Making one loads the library for JSON Schema.
+    """Checks an answer. Making one loads the library for JSON Schema.
+
+    Args:
+        schema: the schema.
+        effort: bounds the check of the schema and of the answer together.
 
     Raises:
         ParameterError: it is no JSON Schema, or one that cannot be checked in bounded time.
     """
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, effort: Effort) -> None:
+        self._effort = effort
         try:
             for pattern in _patterns(schema):
                 _searcher(pattern)
-            self._validator = validator_of(schema, {"pattern": _check_pattern, "uniqueItems": _check_unique_items})
+            self._validator = validator_of(schema, self._adapted, effort.note_part)
+            effort.begin_answer()
         except ValueError as error:
-            raise ParameterError(f"the parameter response_schema cannot be used: {error}") from None
+            raise _unusable(error) from None
 
     async def checked(self, outcome: Outcome, *, in_text: bool) -> Outcome:
         """The outcome, when its output satisfies the schema; else AI_BAD_RESPONSE with what is wrong.
@@ -66,7 +75,7 @@ class ResponseSchema:
         """
         if in_text and outcome.output.get("tool_calls"):
             return outcome  # the model asks for something before it answers
-        return await asyncio.to_thread(self._checked, outcome, in_text)
+        return await self._effort.in_thread(self._checked, outcome, in_text)
 
     def _checked(self, outcome: Outcome, in_text: bool) -> Outcome:
         output = document = outcome.output
@@ -93,8 +102,15 @@ class ResponseSchema:
                 for error in islice(self._validator.iter_errors(document), _MOST_ERRORS)
             ]
         except Exception as error:  # a reference that leads nowhere or in circles is met only where it is followed
-            raise ParameterError(f"the parameter response_schema cannot be used: {error or type(error)}") from error
+            raise _unusable(error) from error
         return found
+
+    def _adapted(self, keyword: str, usual: Keyword) -> Keyword:
+        return self._effort.counting(keyword, _OWN_KEYWORDS.get(keyword, usual))
+
+
+def _unusable(error: Exception) -> ParameterError:
+    return ParameterError(f"the parameter response_schema cannot be used: {str(error) or type(error).__name__}")
 
 
 def _without_fence(text: str) -> str:
@@ -172,3 +188,6 @@ def _with_plain_numbers(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_plain_numbers(each) for each in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_OWN_KEYWORDS: dict[str, Keyword] = {"pattern": _check_pattern, "uniqueItems": _check_unique_items}

@@ -52,7 +52,7 @@ class Tracing:
     def span(self, config: AiServiceConfig, attempt: TaskAttempt) -> Iterator[list[Outcome]]:
         """The span of an attempt; its outcome is to be appended to what this gives."""
         outcomes: list[Outcome] = []
-        model = model_of(config, attempt)
+        model = self._redactor.text(model_of(config, attempt))
         attributes: dict[str, str | int] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": config.protocol,
@@ -65,8 +65,19 @@ class Tracing:
             parts = urlsplit(config.base_url)
             attributes["server.address"] = parts.hostname or ""
             attributes["server.port"] = parts.port or (443 if parts.scheme == "https" else 80)
-        with self._tracer.start_as_current_span(f"chat {model}", kind=self._client_kind, attributes=attributes) as span:
-            yield outcomes
+        with self._tracer.start_as_current_span(
+            f"chat {model}",
+            kind=self._client_kind,
+            attributes=attributes,
+            record_exception=False,  # its text and its stack are nobody's to read
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield outcomes
+            except BaseException as error:  # such as a cancel
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(self._error_status)
+                raise
             for outcome in outcomes:
                 span.set_attributes(self._end_attributes(outcome))
                 if not outcome.ok:

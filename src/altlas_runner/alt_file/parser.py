@@ -137,7 +137,10 @@ class AltParser:
                 self._check_size(content)
                 content, yaml = _as_json_and_yaml(content, is_yaml=_looks_like_yaml(content))
             with collector_paused():
-                document, found = self._problems(content, _read_models(content), inputs)
+                read = _read_models(content)
+                if isinstance(read, AltFile) and (too_many := self.limits.count_problems(read, len(content))):
+                    return _positioned(too_many, content, yaml)
+                document, found = self._problems(content, read, inputs)
                 found += duplicate_keys(content) if yaml is None else duplicate_yaml_keys(yaml.decode())
                 diagnostics = sort_by_position(document, found)
                 return diagnostics if isinstance(alt_file_or_text, AltFile) else _positioned(diagnostics, content, yaml)
@@ -205,7 +208,12 @@ class AltParser:
             if any(self.strict_validation or code.startswith("ALT3") for code in codes):
                 diagnostics = _positioned(sort_by_position(document, found), content, yaml)
                 raise _error_class(codes)(diagnostics) from (read if isinstance(read, ValidationError) else None)
-            return read if isinstance(read, AltFile) else Segmentation(document).to_alt_file()
+            if isinstance(read, AltFile):
+                return read
+            alt_file = Segmentation(document).to_alt_file()
+            if too_many := self.limits.count_problems(alt_file, len(content)):
+                raise AltFormatError(_positioned([replace(each, path="/segments") for each in too_many], content, yaml))
+            return alt_file
 
     def _problems(
         self,

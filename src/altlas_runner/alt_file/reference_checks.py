@@ -15,8 +15,16 @@ from altlas_runner.alt_file.references import MARK, Reference, holds_references,
 from altlas_runner.alt_file.resolving import look_up
 from altlas_runner.alt_file.spelling import Spelling
 from altlas_runner.errors import ReferenceNotFoundError
+from altlas_runner.redaction import is_key_like
 
-__all__ = ["explain_references", "inputs_of", "outputs_used_by", "referring_tasks", "wrong_references"]
+__all__ = [
+    "explain_references",
+    "inputs_of",
+    "outputs_used_by",
+    "referring_tasks",
+    "secret_outputs",
+    "wrong_references",
+]
 
 _Texts = tuple[int, str | None, Any, Any]
 """Of a task: its index, its id, its description and its parameters."""
@@ -68,6 +76,24 @@ def outputs_used_by(task: Task) -> list[str]:
     texts = (text for _, text in _texts_in(0, task.description, task.parameters))
     used = (part.name for text in texts for part in parse_template(text).references if part.root == "tasks")
     return list(dict.fromkeys(used))
+
+
+def secret_outputs(alt_file: AltFile) -> dict[str, list[Reference]]:
+    """The references to outputs that stand under key-like names in parameters, by the id of the task referred to."""
+    found: dict[str, list[Reference]] = {}
+    for index in referring_tasks(alt_file):
+        waiting: list[tuple[Any, bool]] = [(alt_file.tasks[index].parameters, False)]
+        while waiting:
+            value, is_secret = waiting.pop()
+            if isinstance(value, dict):
+                waiting += ((item, is_secret or is_key_like(str(key))) for key, item in value.items())
+            elif isinstance(value, list):
+                waiting += ((item, is_secret) for item in value)
+            elif is_secret and isinstance(value, str) and MARK in value:
+                for part in parse_template(value).references:
+                    if part.root == "tasks":
+                        found.setdefault(part.name, []).append(part)
+    return found
 
 
 def inputs_of(alt_file: AltFile) -> list[str]:

@@ -22,6 +22,7 @@ __all__ = [
     "Template",
     "escape",
     "holds_references",
+    "is_reference",
     "may_hold_references",
     "parse_template",
     "rename_tasks",
@@ -143,6 +144,14 @@ def escape(text: str) -> str:
         'a literal $${{'
     """
     return text.replace(MARK, "$" + MARK)
+
+
+def is_reference(value: Any) -> bool:
+    """Whether a value is a text that is one single reference and nothing else."""
+    if not isinstance(value, str) or MARK not in value:
+        return False
+    parts = parse_template(value).parts
+    return len(parts) == 1 and isinstance(parts[0], Reference)
 
 
 def parse_template(text: str) -> Template:

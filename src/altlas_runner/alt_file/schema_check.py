@@ -14,7 +14,10 @@ from altlas_runner.errors import AltIoError, AltSchemaError
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-__all__ = ["SchemaCheck", "validator_of"]
+__all__ = ["Keyword", "SchemaCheck", "validator_of"]
+
+Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
+"""Checks a keyword, given a validator, the keyword's value, the instance and the schema around it; gives the errors."""
 
 _LONGEST_MESSAGE = 300
 
@@ -51,32 +54,47 @@ class SchemaCheck:
             raise _unusable(str(error) or type(error).__name__) from error
 
 
-def validator_of(schema: Any, keywords: Mapping[str, Callable[..., Any]] | None = None) -> Validator:
+def validator_of(
+    schema: Any,
+    adapted: Callable[[str, Keyword], Keyword] | None = None,
+    on_part: Callable[[], None] | None = None,
+) -> Validator:
     """What checks documents against a schema. References lead to the schema itself and to the standard's own schemas.
 
     Args:
         schema: draft 2020-12 unless its `$schema` says otherwise.
-        keywords: functions to check these keywords with instead of the usual ones, as `jsonschema` wants them.
+        adapted: gives the function that checks a keyword instead of the usual one, for its name and the usual one. It
+            is used for the schema itself, too, and wherever a part of it names another `$schema`.
+        on_part: called with it whenever a part of a schema is turned to, such as behind a reference; may raise.
 
     Raises:
         ValueError: it is no JSON Schema; the message says why.
     """
+    import attrs
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
     from jsonschema.validators import extend, validator_for
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped] # ships no types
 
     if not isinstance(schema, dict):
         raise ValueError("a schema is an object")  # noqa: TRY004 - one kind of error for whatever is wrong with it
     kind = validator_for(schema, default=Draft202012Validator)
+    metaschema, formats = kind.META_SCHEMA, kind.FORMAT_CHECKER
+    if adapted is not None:
+        kind = extend(kind, {name: adapted(name, usual) for name, usual in kind.VALIDATORS.items()})  # type: ignore[no-untyped-call]
+
+        def evolve(validator: Any, **changes: Any) -> Any:
+            if on_part is not None:
+                on_part()
+            return attrs.evolve(validator, **changes)  # its own would return to the usual functions at every `$schema`
+
+        kind.evolve = evolve
     try:
-        kind.check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"{error.message} (at {error.json_path} of the schema)") from error
+        found = next(kind(metaschema, registry=REGISTRY, format_checker=formats).iter_errors(schema), None)
     except Exception as error:  # what a schema can break is open-ended: a pattern, a nesting, a reference
         raise ValueError(str(error)) from error
-    validator: Validator = (extend(kind, keywords) if keywords else kind)(schema, registry=REGISTRY)  # type: ignore[no-untyped-call]
-    return validator
+    if found is not None:
+        raise ValueError(f"{found.message} (at {found.json_path} of the schema)") from found
+    return kind(schema, registry=REGISTRY)
 
 
 def _read(path: FilePath) -> Any:

@@ -28,6 +28,7 @@ _OF_THE_SERVER = (
     "max_run_seconds",
     "max_running",
     "max_queued",
+    "max_queued_bytes",
     "max_connections",
     "head_seconds",
     "body_seconds",
@@ -70,6 +71,7 @@ _OF_THE_SERVER = (
 @click.option("--graphs/--no-graphs", "generate_graphs", default=None, help="Draw the task graphs as PNG.")
 @click.option("--max-running", type=click.IntRange(1), help="Runs at one time. Default: 64.")
 @click.option("--max-queued", type=click.IntRange(0), help="Runs that may wait. Default: 1000.")
+@click.option("--max-queued-bytes", type=click.IntRange(0), help="Their ALT files together. Default: 67108864.")
 @click.option("--max-run-seconds", type=click.FloatRange(0, min_open=True), help="Longest run. Default: 3600.")
 @click.option("--max-tasks", type=click.IntRange(1), help="Most tasks of a run. Default: 20000.")
 @click.option("--max-dependencies", type=click.IntRange(0), help="Most dependencies of a run. Default: 200000.")

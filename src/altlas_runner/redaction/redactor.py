@@ -7,6 +7,8 @@ import re
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from altlas_runner.redaction.forms import (
     base64_forms,
     base64_marks,
@@ -85,9 +87,17 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """A JSON value without the secrets, in keys and values; the same object when it holds none."""
-        if self._pattern is None or not self._may_stand_among(texts_in(value)):
+        if self._pattern is None or not self._may_stand_in_value(value):
             return value
         return self._cleaned(value, ())
+
+    def _may_stand_in_value(self, value: Any) -> bool:
+        """Whether a secret may stand in a JSON value: one look at its text, where that has no escapes, else at all."""
+        try:
+            text = orjson.dumps(value)
+        except TypeError:  # a handler may return anything
+            return self._may_stand_among(texts_in(value))
+        return self._may_stand_in(text) if b"\\" not in text else self._may_stand_among(texts_in(value))
 
     def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Content in UTF-8 without the secrets, piece by piece; also one that two pieces share is found."""

@@ -10,16 +10,27 @@ from typing import BinaryIO
 from aiohttp import web
 from pydantic import BaseModel
 
-__all__ = ["base_of", "file_answer", "json_answer"]
+__all__ = ["base_of", "file_answer", "json_answer", "operation_of"]
 
 _PIECE = 256 << 10
 
 
-def base_of(request: web.Request) -> str:
-    """Where the service begins: the path below which it is embedded, or the empty text. For operations of the API."""
+def base_of(request: web.Request, own: str = "/api/v1/") -> str:
+    """Where the service begins: the path below which it is embedded, or the empty text.
+
+    Args:
+        request: to an operation.
+        own: how the path of the operation begins, as the service alone has it.
+    """
     resource = request.match_info.route.resource
     assert resource is not None
-    return resource.canonical.partition("/api/v1/")[0]
+    return resource.canonical.rpartition(own)[0]
+
+
+def operation_of(request: web.Request) -> str:
+    """The operation that is asked for, as the router has it: no part of it is the asker's, so there are few."""
+    resource = request.match_info.route.resource
+    return "none" if resource is None else f"{request.method} {resource.canonical}"
 
 
 def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

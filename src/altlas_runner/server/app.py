@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
 
 from aiohttp import hdrs, web
 from pydantic_core import to_json
 
 from altlas_runner.config import RunnerConfig
+from altlas_runner.server.answering import base_of
 from altlas_runner.server.bundles import BundleEndpoints
 from altlas_runner.server.config import ServerConfig
 from altlas_runner.server.executing import ExecutingEndpoints
@@ -63,10 +65,13 @@ def make_app(config: RunnerConfig | None = None, server: ServerConfig | None = N
         *StandingEndpoints(service, metrics).operations(),
         *PageEndpoints().operations(),
     ]
-    document = b""
+
+    @cache
+    def document(base: str) -> bytes:
+        return to_json(openapi_document(operations, with_token=server.token is not None, base=base))
 
     async def openapi(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=document, content_type=JSON)
+        return web.Response(body=document(base_of(request, "/openapi.json")), content_type=JSON)
 
     operations.append(
         Operation(
@@ -79,7 +84,6 @@ def make_app(config: RunnerConfig | None = None, server: ServerConfig | None = N
             is_open=True,
         )
     )
-    document = to_json(openapi_document(operations, with_token=server.token is not None))
     for operation in operations:
         handler = operation.handler if operation.is_open else _with_token(guard, operation.handler)
         app.router.add_route(

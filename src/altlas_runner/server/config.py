@@ -40,6 +40,8 @@ class ServerConfig(BaseModel):
     """The directory below which requests may name files (`alt_file_path`); None allows none."""
     max_body_bytes: int = Field(8 << 20, ge=1)
     """Most bytes of a request's body, and of a file that it names."""
+    max_uploading_bytes: int = Field(256 << 20, ge=0)
+    """Most bytes of all bodies that are on their way at one time; a long one beyond them is refused (503)."""
     max_tasks: int = Field(20_000, ge=1)
     """Most tasks of a run."""
     max_dependencies: int = Field(200_000, ge=0)
@@ -50,6 +52,8 @@ class ServerConfig(BaseModel):
     """Most runs at one time. They share the slots for attempts (`max_concurrent_tasks`), and are served in turn."""
     max_queued: int = Field(1000, ge=0)
     """Most runs that wait for their start; those beyond are refused (429)."""
+    max_queued_bytes: int = Field(64 << 20, ge=0)
+    """Most bytes of the ALT files of runs that wait, together; one may wait in any case."""
     kept_runs: int = Field(1000, ge=1)
     """How many ended runs are kept in memory with their events; older ones are read from their bundles."""
     max_connections: int = Field(1024, ge=1)

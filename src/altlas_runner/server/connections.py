@@ -77,7 +77,7 @@ class _Connection(RequestHandler):
         """Forget the connection."""
         self._connections.count -= 1
         self._head_came()
-        self.resume_writing_timer()
+        self._client_reads()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -97,14 +97,8 @@ class _Connection(RequestHandler):
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self.resume_writing_timer()
+        self._client_reads()
         super().resume_writing()
-
-    def resume_writing_timer(self) -> None:
-        """Nobody is waited for."""
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-            self._stall_timer = None
 
     def handle_error(
         self,
@@ -138,6 +132,11 @@ class _Connection(RequestHandler):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _client_reads(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
     def _head_is_late(self) -> None:
         self._head_timer = None

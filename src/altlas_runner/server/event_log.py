@@ -12,16 +12,20 @@ _MOST_BYTES = 4 << 20
 
 
 class EventLog:
-    """Events as JSON, numbered from 1. The oldest go when there are too many.
+    """Events as JSON, numbered from 1 or as `before` says. The oldest go when there are too many.
+
+    Args:
+        most_bytes: of the events that are kept.
+        before: the number before that of the first event.
 
     Attributes:
-        last: the number of the last event; 0 before the first.
+        last: the number of the last event; `before` where there was none yet.
         ended: whether no further one will come.
         size: the bytes of the events that are kept.
     """
 
-    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
-        self.last = 0
+    def __init__(self, most_bytes: int = _MOST_BYTES, before: int = 0) -> None:
+        self.last = before
         self.ended = False
         self._events: deque[str] = deque()
         self.size = 0

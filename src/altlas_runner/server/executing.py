@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from altlas_runner.errors import AltParseError, ConfigurationError
+from altlas_runner.alt_file import Diagnostic
 from altlas_runner.execution import NO_PREFERENCES, Preferences
 from altlas_runner.server.answering import base_of, json_answer
 from altlas_runner.server.models import (
@@ -19,7 +19,6 @@ from altlas_runner.server.models import (
 )
 from altlas_runner.server.operations import Answer, Operation
 from altlas_runner.server.problems import Problem
-from altlas_runner.server.reading import bad_file, placed
 from altlas_runner.server.runs import QueueFullError, Run, StoppingError
 from altlas_runner.server.service import Service
 
@@ -79,7 +78,11 @@ class ExecutingEndpoints:
                 "process",
                 "Start a run, which goes on when the client goes away.",
                 self.process,
-                {202: Answer("The run was accepted.", Accepted, links=following)},
+                {
+                    202: Answer(
+                        "The run was accepted.", Accepted, links=following, headers={"Location": "As `run_url`."}
+                    )
+                },
                 {**_REFUSALS, **_NO_ROOM},
                 body=RunRequest,
             ),
@@ -105,10 +108,8 @@ class ExecutingEndpoints:
             raise
         if run.summary is not None:
             return json_answer(ExecuteAnswer(**run.summary))
-        if isinstance(run.failure, AltParseError):
-            raise bad_file(run.failure.diagnostics)
-        if isinstance(run.failure, ConfigurationError):
-            raise Problem(400, str(run.failure))
+        if run.refusal is not None:
+            raise Problem(400, run.error or "the file cannot be run", diagnostics=run.refusal)
         raise Problem(500, run.error or "the run failed")
 
     async def process(self, request: web.Request) -> web.StreamResponse:
@@ -122,27 +123,23 @@ class ExecutingEndpoints:
         """Check a file."""
         reader = self._service.reader
         found = await reader.diagnostics(await reader.model(request, ValidateRequest))
-        diagnostics = [DiagnosticAnswer.model_validate(each.to_dict()) for each in found]
-        valid = not any(each.severity == "error" for each in diagnostics)
-        return json_answer(ValidateAnswer(valid=valid, diagnostics=diagnostics))
+        return await asyncio.to_thread(_verdict, found)
 
     async def _submit(self, request: web.Request) -> Run:
         service = self._service
         reader = service.reader
-        if service.runs.stopping:
-            raise Problem(503, "the service is stopping and takes no further run", headers=_RETRY_AFTER)
-        asked = await reader.model(request, RunRequest)
-        alt_file, source = await reader.alt_file(asked)
-        preferences = Preferences(asked.model, asked.temperature, asked.max_tokens, asked.stream)
         try:
+            service.runs.check_room()
+            asked = await reader.model(request, RunRequest)
+            alt_file, source = await reader.alt_file(asked)
+            preferences = Preferences(asked.model, asked.temperature, asked.max_tokens, asked.stream)
             return service.runs.submit(
                 alt_file,
+                size=len(source.content),
                 inputs=asked.inputs or {},
                 preferences=NO_PREFERENCES if preferences == NO_PREFERENCES else preferences,
                 provenance=source.provenance(),
             )
-        except AltParseError as error:
-            raise bad_file(placed(error.diagnostics, source)) from None
         except QueueFullError as error:
             raise Problem(429, str(error), headers=_RETRY_AFTER) from None
         except StoppingError as error:
@@ -161,3 +158,9 @@ class ExecutingEndpoints:
                     await run.done.wait()
             except TimeoutError:
                 continue
+
+
+def _verdict(found: list[Diagnostic]) -> web.Response:
+    diagnostics = [DiagnosticAnswer.model_validate(each.to_dict()) for each in found]
+    valid = not any(each.severity == "error" for each in diagnostics)
+    return json_answer(ValidateAnswer(valid=valid, diagnostics=diagnostics))

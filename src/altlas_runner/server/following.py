@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from itertools import dropwhile, islice
 
 from aiohttp import web
 
@@ -29,6 +30,9 @@ _USUALLY_LISTED = 50
 _AT_ONCE = 256
 _HIGHEST = 2**53 - 1
 """The highest number that every JSON reader takes for itself."""
+_PAST = 2**52
+"""What is told of a past run has numbers from here on: it is less than what was told while the run went on, and who saw
+some of that must not take the one for the other."""
 _EVENT = {
     "type": "object",
     "required": ["id", "data"],
@@ -116,7 +120,7 @@ class FollowingEndpoints:
                 "The events of a run as they happen, as server-sent events; the stream ends after the run.",
                 self.follow,
                 {
-                    200: Answer("Events: `id` counts them from 1, `data` is one.", Text("text/event-stream", _EVENT)),
+                    200: Answer("Events: `id` is the number of one, `data` is it.", Text("text/event-stream", _EVENT)),
                     204: Answer("The run has ended and every event was seen: do not come again."),
                 },
                 {**_NO_SUCH_RUN, 400: "Last-Event-ID is no number."},
@@ -133,12 +137,12 @@ class FollowingEndpoints:
         runs = await self._service.newest_first()
         before = request.query.get("before")
         if before is not None:
-            place = next((place for place, run in enumerate(runs) if _id_of(run) == before), None)
-            if place is None:
+            runs = dropwhile(lambda run: _id_of(run) != before, runs)
+            if next(runs, None) is None:
                 raise Problem(404, "before must be the id of a run, and there is none with this one")
-            runs = runs[place + 1 :]
-        page = [await self._service.answer(run, base_of(request)) for run in runs[:limit]]
-        return json_answer(RunList(runs=page, next_before=page[-1].request_id if len(runs) > limit else None))
+        found = list(islice(runs, limit + 1))
+        page = [await self._service.answer(run, base_of(request)) for run in found[:limit]]
+        return json_answer(RunList(runs=page, next_before=page[-1].request_id if len(found) > limit else None))
 
     async def get_run(self, request: web.Request) -> web.StreamResponse:
         """One run."""
@@ -160,8 +164,11 @@ class FollowingEndpoints:
         seen = _number(request.headers.get("Last-Event-ID", "0"), 0, _HIGHEST)
         if seen is None:
             raise Problem(400, "Last-Event-ID must be the number of an event")
-        log = run.events if isinstance(run, Run) else await self._log_of(run)
-        if log.ended and seen >= log.last:
+        if isinstance(run, Run):
+            log = run.events
+        else:
+            log, seen = await self._log_of(run), max(seen, _PAST)
+        if run.state.has_ended and log.ended and seen >= log.last:
             return web.Response(status=204)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         await response.prepare(request)
@@ -170,8 +177,8 @@ class FollowingEndpoints:
         return response
 
     async def _log_of(self, run: PastRun) -> EventLog:
-        """What is left of the events of a run of which only the bundle is there."""
-        log = EventLog()
+        """What is left of the events of a run of which only the bundle is there; of one that runs elsewhere, so far."""
+        log = EventLog(before=_PAST)
         for event in await self._service.past.events(run):
             log.add(event)
         log.end()
@@ -186,7 +193,6 @@ class FollowingEndpoints:
 
 async def _send(log: EventLog, seen: int, response: web.StreamResponse) -> None:
     """Send what comes after the event that was seen last, until the run has ended."""
-    seen = min(seen, log.last)  # of another life of the service: it sees what this one tells
     while True:
         first, events = log.since(seen, _AT_ONCE)
         if events:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
+from altlas_runner.server.answering import operation_of
 from altlas_runner.server.config import ServerConfig
 from altlas_runner.server.problems import Problem
 
@@ -60,9 +61,14 @@ class Guard:
         match = _HOST.fullmatch(values[0]) if len(values) == 1 else None
         if match is None:
             raise Problem(400, "the request must have one Host header, a name or an address, with or without a port")
-        name = (match["v6"] or match["name"]).lower().removesuffix(".")
-        if name not in self._hosts and not _is_own_address(request, name):
+        names = [match["v6"] or match["name"]]
+        if not request.raw_path.startswith(("/", "*")):  # a whole URL, as to a proxy; it has a name as well
+            names.append(request.url.host or "")
+        if not all(self._is_known(request, name.lower().removesuffix(".")) for name in names):
             raise Problem(421, "this service is not known under the name in the Host header (--allowed-host adds one)")
+
+    def _is_known(self, request: web.Request, name: str) -> bool:
+        return name in self._hosts or _is_own_address(request, name)
 
     def check_token(self, request: web.Request) -> None:
         """Refuse requests without the token, where there is one.
@@ -97,7 +103,7 @@ class Guard:
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:
-            _log.exception("%s %s failed", request.method, request.path)
+            _log.exception("%s failed", operation_of(request))
             raise Problem(500, "an error inside the service; its log says more") from None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from altlas_runner.statuses import TaskStatus
 
@@ -24,7 +25,10 @@ __all__ = [
     "ServiceStatus",
     "ValidateAnswer",
     "ValidateRequest",
+    "shown_title",
 ]
+
+_LONGEST_TITLE = 1000
 
 _ONE_FILE: dict[str, Any] = {
     "oneOf": [
@@ -38,6 +42,11 @@ _ONE_FILE: dict[str, Any] = {
         },
     ]
 }
+
+
+def shown_title(title: str) -> str:
+    """As much of the title of an ALT file as lists show; a file may have any."""
+    return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"
 
 
 def _whole(value: Any) -> Any:
@@ -97,6 +106,15 @@ class RunRequest(ValidateRequest):
     )
     stream: bool | None = Field(None, description="Whether answers are asked for piece by piece.")
     inputs: dict[str, JsonValue] | None = Field(None, description="Values for references to inputs, by name.")
+
+    @field_validator("inputs")
+    @classmethod
+    def _are_json(cls, inputs: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+        try:
+            json.dumps(inputs, allow_nan=False)
+        except ValueError:
+            raise ValueError("a number is NaN, Infinity or too large for JSON") from None
+        return inputs
 
 
 class _Answer(BaseModel):
@@ -175,7 +193,7 @@ class RunAnswer(_Answer):
     """A run."""
 
     request_id: str
-    title: str
+    title: Annotated[str, Field(max_length=_LONGEST_TITLE)] = Field(description="Of the ALT file; a long one is cut.")
     status: RunState
     created_at: datetime
     started_at: datetime | None

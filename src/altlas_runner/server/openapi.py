@@ -20,18 +20,24 @@ _EVERYWHERE = {
     408: "The head or the body of the request did not come in time.",
     417: "Something other than 100-continue was expected.",
     421: "The service is not known under the name in the Host header.",
-    503: "There are too many connections, or the service is stopping.",
+    503: "There are too many connections or long bodies on their way, or the service is stopping.",
 }
 _UNAUTHORIZED = "The token of the service is missing or wrong."
+_PROBLEM_HEADERS = {
+    401: {"WWW-Authenticate": "The scheme: Bearer."},
+    429: {"Retry-After": "After how many seconds to come again."},
+    503: {"Retry-After": "After how many seconds to come again."},
+}
 _SCHEMAS = "#/components/schemas/{model}"
 
 
-def openapi_document(operations: Sequence[Operation], *, with_token: bool) -> dict[str, Any]:
+def openapi_document(operations: Sequence[Operation], *, with_token: bool, base: str = "") -> dict[str, Any]:
     """The document.
 
     Args:
         operations: everything that the service offers.
         with_token: whether a token is needed for what is not open.
+        base: the path below which the service is embedded, or the empty text.
     """
     bodies = {operation.body for operation in operations if operation.body is not None}
     answers: set[type[BaseModel]] = {ProblemAnswer}
@@ -55,6 +61,7 @@ def openapi_document(operations: Sequence[Operation], *, with_token: bool) -> di
             "summary": "Runs AI task files.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        **({"servers": [{"url": base}]} if base else {}),
         "paths": paths,
         "components": components,
     }
@@ -63,7 +70,7 @@ def openapi_document(operations: Sequence[Operation], *, with_token: bool) -> di
 def _operation(operation: Operation, *, with_token: bool) -> dict[str, Any]:
     guarded = with_token and not operation.is_open
     problems = {**_EVERYWHERE, **({401: _UNAUTHORIZED} if guarded else {}), **operation.problems}
-    responses = {status: _problem(words) for status, words in problems.items()}
+    responses = {status: _problem(status, words) for status, words in problems.items()}
     for status, answer in operation.answers.items():
         shared = responses.get(status)
         responses[status] = _answer(answer)
@@ -102,6 +109,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
         }
     elif answer.body is not None:
         described["content"] = {JSON: {"schema": {"$ref": _SCHEMAS.format(model=_name(answer.body))}}}
+    if answer.headers:
+        described["headers"] = _headers(answer.headers)
     if answer.links:
         described["links"] = {
             name: {"operationId": name, "parameters": parameters} for name, parameters in answer.links.items()
@@ -109,9 +118,16 @@ def _answer(answer: Answer) -> dict[str, Any]:
     return described
 
 
-def _problem(words: str) -> dict[str, Any]:
+def _problem(status: int, words: str) -> dict[str, Any]:
     schema = {"$ref": _SCHEMAS.format(model=_name(ProblemAnswer))}
-    return {"description": words, "content": {PROBLEM_TYPE: {"schema": schema}}}
+    described: dict[str, Any] = {"description": words, "content": {PROBLEM_TYPE: {"schema": schema}}}
+    if status in _PROBLEM_HEADERS:
+        described["headers"] = _headers(_PROBLEM_HEADERS[status])
+    return described
+
+
+def _headers(headers: dict[str, str]) -> dict[str, Any]:
+    return {name: {"description": words, "schema": {"type": "string"}} for name, words in headers.items()}
 
 
 def _name(model: type[BaseModel]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altlas_runner.errors import BundleError
@@ -14,7 +15,7 @@ from altlas_runner.last_file import LastFile
 from altlas_runner.results import TaskResult
 from altlas_runner.run_journal import look_into_run
 from altlas_runner.runs import RunEntry, run_entry
-from altlas_runner.server.models import RunState
+from altlas_runner.server.models import RunState, shown_title
 from altlas_runner.server.runs import END_REASONS
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.events import RunFinished, RunStarted, TaskFinished
@@ -59,12 +60,12 @@ class PastRuns:
         self._looked_at = float("-inf")
         self._newest_first: list[RunEntry] = []
 
-    async def newest_first(self) -> list[RunEntry]:
-        """Every run that has a bundle, as of at most a few seconds ago."""
+    async def newest_first(self, known: Container[str]) -> list[RunEntry]:
+        """Every run that has a bundle, but for those that are known anyway, as of at most a few seconds ago."""
         loop = asyncio.get_running_loop()
         async with self._looking:
             if loop.time() - self._looked_at >= _LOOK_AGAIN_SECONDS:
-                self._newest_first = await asyncio.to_thread(self._look)
+                self._newest_first = await asyncio.to_thread(self._look, known)
                 self._looked_at = loop.time()
         return self._newest_first
 
@@ -81,12 +82,12 @@ class PastRuns:
         """Its beginning, the ends of its tasks and its own end: what is left to be told of a run, as events in JSON."""
         return await asyncio.to_thread(_events_of, run)
 
-    def _look(self) -> list[RunEntry]:
+    def _look(self, known: Container[str]) -> list[RunEntry]:
         seen = {}
         try:
             with os.scandir(self._output_dir) as places:
                 for place in places:
-                    if not place.is_dir(follow_symlinks=False):
+                    if place.name in known or not place.is_dir(follow_symlinks=False):
                         continue
                     changed = place.stat(follow_symlinks=False).st_mtime_ns
                     before = self._seen.get(place.name)
@@ -123,9 +124,10 @@ def _is_going_on(entry: RunEntry | None) -> bool:
 
 def _entry_of(directory: Path) -> RunEntry | None:
     try:
-        return run_entry(directory)
+        entry = run_entry(directory)
     except OSError:  # it went away meanwhile
         return None
+    return None if entry is None else replace(entry, title=shown_title(entry.title))
 
 
 def _described(entry: RunEntry) -> PastRun:

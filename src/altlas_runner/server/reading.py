@@ -6,26 +6,27 @@ import asyncio
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
-from altlas_runner.alt_file import AltFile, AltParser, Diagnostic
+from altlas_runner.alt_file import AltFile, AltParser, Diagnostic, validate_alt_file
 from altlas_runner.alt_file.diagnostics import quoted
 from altlas_runner.alt_file.limits import Limits
 from altlas_runner.errors import AltIoError, AltParseError
 from altlas_runner.last_file.artifacts.places import open_file_below
 from altlas_runner.server.config import ServerConfig
-from altlas_runner.server.models import ValidateRequest
+from altlas_runner.server.models import RunRequest, ValidateRequest
 from altlas_runner.server.problems import Problem
 
 __all__ = ["AltSource", "RequestReader", "bad_file", "placed"]
 
 _YAML_SUFFIXES = (".yaml", ".yml")
 _LONG = 64 << 10
-"""Bytes of an ALT file that are not read in the event loop's own thread."""
+"""Bytes of an ALT file that are not read in the event loop's own thread, and of a body that must find room."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -64,6 +65,7 @@ class RequestReader:
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
+        self._uploading = 0
         self._turn = asyncio.Lock()
         self._parser = AltParser().with_limits(Limits(config.max_body_bytes, config.max_tasks, config.max_dependencies))
 
@@ -71,7 +73,7 @@ class RequestReader:
         """The body as a model.
 
         Raises:
-            Problem: 400, 408, 413 or 415.
+            Problem: 400, 408, 413, 415 or 503.
         """
         body = await self._body(request)
         try:
@@ -79,8 +81,8 @@ class RequestReader:
         except ValidationError as error:
             raise Problem(400, _explain(error)) from None
 
-    async def alt_file(self, asked: ValidateRequest) -> tuple[AltFile, AltSource]:
-        """The ALT file that a request gives or names, and where it was.
+    async def alt_file(self, asked: RunRequest) -> tuple[AltFile, AltSource]:
+        """The ALT file that a request gives or names, which can be run with its inputs; and where it was.
 
         Raises:
             Problem: 400 with every diagnostic, or 403.
@@ -89,14 +91,12 @@ class RequestReader:
             source = await self._source(asked)
         except AltIoError as error:
             raise bad_file(error.diagnostics) from None
-        try:
-            if len(source.content) > _LONG:
-                return await asyncio.to_thread(self._parse, source), source
-            async with self._turn:
-                await asyncio.sleep(0)  # of many requests at once, one between two looks at everything else
-                return self._parse(source), source
-        except AltParseError as error:
-            raise bad_file(placed(error.diagnostics, source)) from None
+        inputs = asked.inputs or {}
+        if len(source.content) > _LONG:
+            return await asyncio.to_thread(self._checked, source, inputs), source
+        async with self._turn:
+            await asyncio.sleep(0)  # of many requests at once, one between two looks at everything else
+            return self._checked(source, inputs), source
 
     async def diagnostics(self, asked: ValidateRequest) -> list[Diagnostic]:
         """Everything that is wrong or doubtful in the ALT file that a request gives or names.
@@ -118,11 +118,18 @@ class RequestReader:
             return AltSource(content.encode(), None, is_text=True)
         return AltSource(json.dumps(content, ensure_ascii=False).encode(), None, is_text=False)
 
-    def _parse(self, source: AltSource) -> AltFile:
-        return self._parser.parse_from_string(source.content, is_yaml=source.is_yaml)
+    def _checked(self, source: AltSource, inputs: Mapping[str, Any]) -> AltFile:
+        try:
+            alt_file = self._parser.parse_from_string(source.content, is_yaml=source.is_yaml)
+        except AltParseError as error:
+            raise bad_file(placed(error.diagnostics, source)) from None
+        diagnostics = validate_alt_file(alt_file, inputs)
+        if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+            raise bad_file(placed(diagnostics, source))
+        return alt_file
 
     async def _body(self, request: web.Request) -> bytes:
-        if request.content_type != "application/json" or request.charset not in (None, "utf-8", "UTF-8"):
+        if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
             raise Problem(415, "the body must be JSON in UTF-8 (Content-Type: application/json)")
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise Problem(415, "the body must not be compressed")
@@ -137,15 +144,28 @@ class RequestReader:
                     request.writer.output_size = 0  # the answer has not begun
                 async for chunk in request.content.iter_any():
                     body += chunk
+                    self._uploading += len(chunk)
                     if len(body) > most:
                         raise _too_large(most)
+                    self._find_room(len(body))
         except TimeoutError:
             problem = Problem(408, f"the body did not come within {self._config.body_seconds:g} s")
             problem.force_close()
             raise problem from None
         except (web.RequestPayloadError, ValueError) as error:  # a broken chunk
             raise Problem(400, "the body is not as its headers say") from error
+        finally:
+            self._uploading -= len(body)
         return bytes(body)
+
+    def _find_room(self, size: int) -> None:
+        """Refuse a long body when those on their way take too much together, unless it is the only one."""
+        if size > _LONG and self._uploading > max(size, self._config.max_uploading_bytes):
+            problem = Problem(
+                503, "too many long bodies are on their way; try again later", headers={"Retry-After": "5"}
+            )
+            problem.force_close()
+            raise problem
 
     def _read(self, path: str) -> AltSource:
         root = self._config.alt_root

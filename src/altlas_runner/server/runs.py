@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from altlas_runner.alt_file import AltFile, validate_alt_file
-from altlas_runner.errors import AltlasRunnerError, AltValidationError
+from altlas_runner.alt_file import AltFile, Diagnostic
+from altlas_runner.errors import AltlasRunnerError, AltParseError, ConfigurationError
 from altlas_runner.event_json import event_to_json
 from altlas_runner.execution import Preferences
 from altlas_runner.last_file import LastFile
@@ -20,7 +20,7 @@ from altlas_runner.last_file.models import RESULT_NAME
 from altlas_runner.runner import Runner
 from altlas_runner.server.config import ServerConfig
 from altlas_runner.server.event_log import EventLog
-from altlas_runner.server.models import RunState
+from altlas_runner.server.models import RunState, shown_title
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager import Event, new_run_id
 from altlas_runner.task_manager.events import RunFinished, RunStarted, TaskFinished, TaskStarted, TaskWaiting
@@ -55,7 +55,7 @@ class Run:
 
     Attributes:
         id: the id of the run, and of its LAST file.
-        title: of the ALT file.
+        title: of the ALT file, as far as it is shown.
         task_count: how many tasks it has.
         created_at: when it was accepted.
         state: where it stands.
@@ -66,7 +66,7 @@ class Run:
         last_file_path: the LAST file, once it is there.
         report_path: the report, once it is there.
         error: why there is no LAST file, or why the run ended early.
-        failure: what the runner raised instead of giving a LAST file.
+        refusal: the problems of a file that could not be run; empty when `error` alone says why, None when it was run.
         summary: the fields of an `/execute` answer, once there is a LAST file.
     """
 
@@ -82,17 +82,18 @@ class Run:
     last_file_path: str | None = None
     report_path: str | None = None
     error: str | None = None
-    failure: Exception | None = None
+    refusal: list[Diagnostic] | None = None
     summary: dict[str, Any] | None = None
     cancelled_because: str | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Order:
     """What a run needs until it has ended."""
 
     run: Run
+    size: int
     alt_file: AltFile
     inputs: Mapping[str, Any]
     preferences: Preferences
@@ -112,6 +113,7 @@ class Runs:
         self._runner = runner
         self._limits = limits
         self._waiting: deque[_Order] = deque()
+        self._called_off: deque[_Order] = deque()  # cancelled while they waited
         self._running: dict[str, asyncio.Task[None]] = {}
         self._runs: dict[str, Run] = {}  # the newest last
         self._ended: deque[Run] = deque()  # in the order of their ends
@@ -123,41 +125,61 @@ class Runs:
     @property
     def queued(self) -> int:
         """How many wait."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._called_off)
 
     @property
     def running(self) -> int:
         """How many run."""
         return len(self._running)
 
+    def check_room(self, size: int = 0) -> None:
+        """Whether a run of so many bytes would be accepted now.
+
+        Raises:
+            StoppingError: the service stops.
+            QueueFullError: as many wait as may.
+        """
+        if self.stopping:
+            raise StoppingError("the service is stopping and takes no further run")
+        if len(self._running) < self._limits.max_running:
+            return
+        waiting = sum(order.size for order in (*self._waiting, *self._called_off))
+        if self.queued >= self._limits.max_queued or (waiting and waiting + size > self._limits.max_queued_bytes):
+            raise QueueFullError(f"{self.queued} runs wait already; try again later")
+
     def submit(
         self,
         alt_file: AltFile,
         *,
+        size: int,
         inputs: Mapping[str, Any],
         preferences: Preferences,
         provenance: Mapping[str, str],
     ) -> Run:
         """Accept a run, and start it as soon as there is room.
 
+        Args:
+            alt_file: what is run; it has no errors.
+            size: of the file in bytes.
+            inputs: values by name, for every reference to one.
+            preferences: what to ask the AI service for where a task does not say.
+            provenance: where the file comes from.
+
         Raises:
-            AltValidationError: the file has errors, or refers to an input that is not given.
             StoppingError: the service stops.
             QueueFullError: as many wait as may.
         """
-        if self.stopping:
-            raise StoppingError("the service is stopping and takes no further run")
-        if len(self._running) >= self._limits.max_running and len(self._waiting) >= self._limits.max_queued:
-            raise QueueFullError(f"{len(self._waiting)} runs wait already; try again later")
-        diagnostics = validate_alt_file(alt_file, inputs)
-        if any(diagnostic.severity == "error" for diagnostic in diagnostics):
-            raise AltValidationError(diagnostics)
-        run = Run(new_run_id(), alt_file.title, len(alt_file.tasks), datetime.now(UTC))
+        self.check_room(size)
+        run = Run(new_run_id(), shown_title(alt_file.title), len(alt_file.tasks), datetime.now(UTC))
         run.counts[TaskStatus.PENDING] = run.task_count
         self._runs[run.id] = run
-        self._waiting.append(_Order(run, alt_file, inputs, preferences, provenance))
+        self._waiting.append(_Order(run, size, alt_file, inputs, preferences, provenance))
         self._start_next()
         return run
+
+    def __contains__(self, run_id: object) -> bool:
+        """Whether the run with this id is in memory."""
+        return run_id in self._runs
 
     def find(self, run_id: str) -> Run | None:
         """The run with this id, or None when there is none in memory."""
@@ -170,11 +192,15 @@ class Runs:
     def cancel(self, run: Run, reason: str) -> None:
         """End a run: what runs is told to stop, its bundle is written all the same. One that has ended stays as it is.
 
-        One that waits still gets its bundle, too, with every task cancelled.
+        One that waits gets its bundle, too, with every task cancelled; it waits no longer for those before it.
         """
         if run.cancelled_because is None and not run.state.has_ended:
             run.cancelled_because = reason
             self._runner.cancel(reason, run_id=run.id)
+            for order in [order for order in self._waiting if order.run is run]:
+                self._waiting.remove(order)
+                self._called_off.append(order)
+            self._start_next()
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no further run. Those that run are cancelled after so long, those that wait at once.
@@ -182,7 +208,7 @@ class Runs:
         Returns when the bundle of each is written.
         """
         self.stopping = True
-        for order in self._waiting:
+        for order in list(self._waiting):
             self.cancel(order.run, "the service stopped before the run could start")
         if self._running:
             _log.info("stopping: %d runs may go on for %g s", len(self._running), grace_seconds)
@@ -203,10 +229,13 @@ class Runs:
             await asyncio.wait(self._running.values())
 
     def _start_next(self) -> None:
+        while self._called_off and len(self._running) <= self._limits.max_running:  # one more: it asks for nothing
+            self._start(self._called_off.popleft())
         while self._waiting and len(self._running) < self._limits.max_running:
-            order = self._waiting.popleft()
-            task = asyncio.get_running_loop().create_task(self._perform(order))
-            self._running[order.run.id] = task
+            self._start(self._waiting.popleft())
+
+    def _start(self, order: _Order) -> None:
+        self._running[order.run.id] = asyncio.get_running_loop().create_task(self._perform(order))
 
     async def _perform(self, order: _Order) -> None:
         run = order.run
@@ -242,11 +271,10 @@ class Runs:
     def _on_event(self, order: _Order, event: Event) -> None:
         run = order.run
         run.events.add(event_to_json(event))
-        kind = type(event)
-        if kind is TaskStarted:
-            self._move(order, event.task_id, TaskStatus.RUNNING)  # type: ignore[union-attr]
-        elif kind is TaskWaiting:
-            self._move(order, event.task_id, TaskStatus.PENDING)  # type: ignore[union-attr]
+        if isinstance(event, TaskStarted):
+            self._move(order, event.task_id, TaskStatus.RUNNING)
+        elif isinstance(event, TaskWaiting):
+            self._move(order, event.task_id, TaskStatus.PENDING)
         elif isinstance(event, TaskFinished):
             self._move(order, event.task_id, event.result.status)
             self.ended_tasks[event.result.status] += 1
@@ -284,7 +312,9 @@ class Runs:
     @staticmethod
     def _note_failure(run: Run, error: Exception | None, text: str) -> None:
         run.state = RunState.FAILURE if run.cancelled_because is None else RunState.CANCELLED
-        run.failure, run.error = error, text
+        run.error = text
+        if isinstance(error, AltParseError | ConfigurationError):
+            run.refusal = error.diagnostics if isinstance(error, AltParseError) else []
 
     def _forget_old(self, run: Run) -> None:
         """Let the oldest ended runs go, but for their bundles."""

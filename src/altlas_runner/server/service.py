@@ -9,6 +9,7 @@ import hmac
 import logging
 import secrets
 import time
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Literal, Self
@@ -54,7 +55,8 @@ class Service:
         self.reader = RequestReader(server)
         self.started_at = datetime.now(UTC)
         slots = SharedSlots(config.max_concurrent_tasks, "CONCURRENCY")
-        self._runner = Runner(self.config, use_installed_handlers=True, shared_slots=slots)
+        secrets_of_server = () if server.token is None else (server.token.get_secret_value(),)
+        self._runner = Runner(self.config, use_installed_handlers=True, shared_slots=slots, secrets=secrets_of_server)
         self.runs = Runs(self._runner, server)
         self.past = PastRuns(self.config.output_dir)
         self._stack = AsyncExitStack()
@@ -79,12 +81,12 @@ class Service:
         """The run with this id, or None."""
         return self.runs.find(run_id) or await self.past.find(run_id)
 
-    async def newest_first(self) -> list[Run | RunEntry]:
-        """Every run; those that are known from their bundles alone as the list of these has them."""
-        past = await self.past.newest_first()
+    async def newest_first(self) -> Iterator[Run | RunEntry]:
+        """Every run, to be gone through at once; those that only their bundles tell of are not described yet."""
+        past = await self.past.newest_first(self.runs)
         ours: list[Run | RunEntry] = [*self.runs.newest_first()]
-        others = (entry for entry in past if self.runs.find(entry.run_id) is None)
-        return list(heapq.merge(ours, others, key=_began_at, reverse=True))
+        others = (entry for entry in past if entry.run_id not in self.runs)
+        return heapq.merge(ours, others, key=_began_at, reverse=True)
 
     async def answer(self, run: Run | PastRun | RunEntry, base: str) -> RunAnswer:
         """A run as it is shown.

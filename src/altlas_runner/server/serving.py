@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
 from collections.abc import Callable
 
@@ -21,6 +22,8 @@ __all__ = ["serve"]
 _log = logging.getLogger("altlas_runner")
 
 _CLOSING_SECONDS = 5.0
+_OTHER_FILES = 1024
+"""Descriptors for everything but connections of clients: journals, bundles, the AI service."""
 
 
 async def serve(config: RunnerConfig, server: ServerConfig, *, on_listening: Callable[[str], None]) -> None:
@@ -37,6 +40,7 @@ async def serve(config: RunnerConfig, server: ServerConfig, *, on_listening: Cal
     Raises:
         ConfigurationError: the address cannot be listened on, or something that is configured cannot be used.
     """
+    _let_open(server.max_connections + _OTHER_FILES)
     app = make_app(config, server)
     loop = asyncio.get_running_loop()
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=_CLOSING_SECONDS)
@@ -75,3 +79,13 @@ async def serve(config: RunnerConfig, server: ServerConfig, *, on_listening: Cal
                 loop.remove_signal_handler(each)
     finally:
         await runner.cleanup()
+
+
+def _let_open(files: int) -> None:
+    """See to it that the process may have so many files open: clients must not take those that runs need."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < files:
+        _log.warning("only %d files may be open at one time; %d connections may leave none for runs", most, files)
+        files = most
+    if allowed != resource.RLIM_INFINITY and allowed < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))

@@ -7,6 +7,7 @@ from typing import Any
 
 from altlas_runner.errors import JournalError
 from altlas_runner.execution import Outcome
+from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.driver import Driver
 from altlas_runner.task_manager.events import (
     AttemptFailed,
@@ -50,7 +51,7 @@ class JournalledDriver(Driver):
     def _perform(self, starts: list[int], commands: list[Command], events: list[Event]) -> list[int]:
         recorder = self._recorder
         if recorder is None:  # it failed
-            return super()._perform(starts, commands, events)
+            return super()._perform(starts, commands, self._as_written(events))
         is_last = False
         if commands:
             is_last = type(commands[-1]) is EndRun
@@ -105,15 +106,29 @@ class JournalledDriver(Driver):
         withheld = {task for starts, _, _ in self._steps for task in starts}
         ids = {self._plan.ids[task] for task in withheld}
         for _, events, is_last in self._steps:
-            self._let_go(
-                [], [each for each in events if type(each) is not TaskStarted or each.task_id not in ids], is_last
-            )
+            happened = [each for each in events if type(each) is not TaskStarted or each.task_id not in ids]
+            self._let_go([], self._as_written(happened), is_last)
         self._steps.clear()
         if not self._done.done():
             self.signal(JournalFailed(withheld, str(failure)))
 
+    def _as_written(self, events: list[Event]) -> list[Event]:
+        """The events after the journal failed: no task completes, for nobody would know it after a resume."""
+        told: list[Event] = []
+        for event in events:
+            if isinstance(event, TaskFinished) and event.result.status is TaskStatus.COMPLETED:
+                task = self._substitution.index_of[event.task_id]
+                told.append(event._replace(result=self._ledger.take_back_result(task, "JOURNAL_IO", _NOT_WRITTEN)))
+            elif isinstance(event, RunFinished):
+                statuses = map(self._ledger.status, range(event.task_count))
+                told.append(event._replace(completed=sum(each is TaskStatus.COMPLETED for each in statuses)))
+            else:
+                told.append(event)
+        return told
+
 
 _END: list[Command] = [EndRun()]
+_NOT_WRITTEN = "it completed, but its result could not be written down: a resume runs it again"
 
 
 def _completed(result: FirstTry) -> TaskCompleted:

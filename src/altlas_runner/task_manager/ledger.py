@@ -7,7 +7,7 @@ of the wall clock changes no duration and no order.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from itertools import repeat
 from math import inf
@@ -284,6 +284,27 @@ class Ledger:
         if self.observed and status is not TaskStatus.COMPLETED:
             self._events.append(AttemptFailed(self.step_at, self._ids[task], len(attempts), code or "", text or ""))
         return attempts
+
+    def take_back_result(self, task: int, code: str, text: str) -> TaskResult:
+        """What completed the task does not count; returns the result that it has instead: it failed."""
+        known = self.result(task)
+        assert known is not None
+        last = replace(known.attempts[-1], status=TaskStatus.FAILED, error_code=code, error=text)
+        self._first_outcome[task] = None
+        result = TaskResult(
+            known.task_id,
+            TaskStatus.FAILED,
+            error=text,
+            error_code=code,
+            execution_time_ms=known.execution_time_ms,
+            retry_count=known.retry_count,
+            started_at=known.started_at,
+            completed_at=known.completed_at,
+            attempts=[*known.attempts[:-1], last],
+            usage=known.usage,
+        )
+        self._results[task] = result
+        return result
 
     def take_back_start(self, task: int) -> None:
         """The start that was noted last was none."""

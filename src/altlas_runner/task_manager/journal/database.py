@@ -207,7 +207,9 @@ def _connected(uri: str) -> sqlite3.Connection:
 
 
 def _make_durable(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":  # SQLite does not raise: it stays with what it had
+        raise sqlite3.OperationalError("disk I/O error, or a file system on which SQLite can have no WAL")
     connection.execute("PRAGMA synchronous = FULL")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
@@ -20,6 +21,9 @@ __all__ = ["Cleaning", "JournalWriter", "Recorder"]
 
 _log = logging.getLogger("altlas_runner")
 
+_PAUSE_SECONDS = 0.002
+"""How long a busy writer lets records come together; one that is idle commits at once."""
+_FEW = 4
 _GROUP_BYTES = 4 << 20
 """A group that is longer than this is committed before others join it."""
 
@@ -30,8 +34,8 @@ Committed = Callable[[int, JournalError | None], None]
 class Cleaning(Protocol):
     """Makes results and attempts such as a file may hold them: values of JSON, without secrets."""
 
-    def value(self, value: Any) -> Any:
-        """A copy of an output."""
+    def output(self, task_id: str, output: Any) -> Any:
+        """A copy of the output of a task."""
         ...
 
     def result(self, result: TaskResult) -> TaskResult:
@@ -58,7 +62,8 @@ class Recorder(Protocol):
 class JournalWriter:
     """A `Recorder` with a SQLite database behind it.
 
-    It commits at once when it is idle; what comes while it commits makes up the next group. After the first failure it
+    It commits at once when it is idle; what comes while it commits, and in a short pause after that, makes up the next
+    group. After the first failure it
     writes nothing any more: what a failed fsync left behind, nobody knows.
 
     Args:
@@ -116,6 +121,8 @@ class JournalWriter:
                 is_last = False
             self._commit(lines)
             tell(len(lines))
+            if len(lines) > _FEW and not is_last:  # each sync costs as much as a dozen records
+                time.sleep(_PAUSE_SECONDS)
             facts = None if is_last else records.get()
 
     def line(self, facts: Sequence[Fact]) -> bytes:
@@ -131,7 +138,7 @@ class JournalWriter:
 
     def _cleaned(self, fact: Fact) -> Fact:
         if type(fact) is TaskCompleted:
-            return fact._replace(output=self._cleaning.value(fact.output))
+            return fact._replace(output=self._cleaning.output(fact.task_id, fact.output))
         if type(fact) is TaskEnded:
             return TaskEnded(self._cleaning.result(fact.result))
         if type(fact) is AttemptEnded:

@@ -2,6 +2,7 @@
 
 const MOST_SHOWN = 100;
 const WIDEST_LINE = 160;
+const SHOWN_BEFORE = 32;
 
 const plural = (count, word) => `${formatCount(count)} ${word}${count === 1 ? "" : "s"}`;
 
@@ -37,15 +38,16 @@ const spanOf = (line, column, { code, path, part }) => {
   return Math.max(1, Array.from(found?.[0].replace(/:$/, "") ?? "").length);
 };
 
-/** A line with the span marked; of a long line the part around it. */
-const excerptRow = (line, number, column, length, kind, label) => {
-  const from = line.length <= WIDEST_LINE ? 0 : Math.max(0, column - 1 - WIDEST_LINE / 3);
-  const to = line.length <= WIDEST_LINE ? line.length : from + WIDEST_LINE;
+/** A line with the span marked, which a narrow place shows without being scrolled, and what is to be said of it below. */
+const excerptRows = (line, number, column, length, kind, label) => {
+  const from = column <= 1.5 * SHOWN_BEFORE ? 0 : column - 1 - SHOWN_BEFORE;
+  const to = Math.min(line.length, from + WIDEST_LINE);
   const [start, end] = [column - 1, Math.min(to, column - 1 + length)];
   const shown = (part) => visible(part.join("").replaceAll("\t", "    "));
-  return el("span", { class: "line" }, el("span", { class: "number", "aria-hidden": "true" }, String(number)),
-    el("code", null, from > 0 && "…", shown(line.slice(from, start)), el("mark", { class: kind }, shown(line.slice(start, end)) || " "),
-      shown(line.slice(end, to)), to < line.length && "…", label && el("span", { class: "label" }, "  " + visible(label))));
+  const row = (name, ...content) => el("span", { class: "line" }, el("span", { class: "number", "aria-hidden": "true" }, name), el("code", null, ...content));
+  const text = row(String(number), from > 0 && "…", shown(line.slice(from, start)), el("mark", { class: kind }, shown(line.slice(start, end)) || " "),
+    shown(line.slice(end, to)), to < line.length && "…");
+  return label ? [text, row("", el("span", { class: "label" }, " ".repeat(start - from + (from > 0 ? 1 : 0)) + visible(label)))] : [text];
 };
 
 /** One problem; `goto` is told line, column and length when the reader wants to see it in the text. */
@@ -54,12 +56,12 @@ const diagnosticItem = (diagnostic, lines, goto) => {
   const [kind, tone] = severity === "error" ? ["error", "failure"] : ["warning", "partial_success"];
   const line = number && column ? lines.at(number) : null;
   const length = line && spanOf(line, column, diagnostic);
-  const rows = line ? [excerptRow(line, number, column, length, tone, null)] : [];
+  const rows = line ? excerptRows(line, number, column, length, tone, null) : [];
   const others = [];
   for (const place of Array.isArray(related) ? related : []) {
     const there = place.line && place.column ? lines.at(place.line) : null;
     const words = String(place.message);
-    if (there) rows.push(excerptRow(there, place.line, place.column, spanOf(there, place.column, place), "related", words));
+    if (there) rows.push(...excerptRows(there, place.line, place.column, spanOf(there, place.column, place), "related", words));
     else others.push(el("p", { class: "note" }, visible(`${words}: ${place.path}`)));
   }
   const place = line && button(`line ${formatCount(number)}, column ${formatCount(column)}`, () => goto(number, column, length), { class: "place" });

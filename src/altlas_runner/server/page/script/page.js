@@ -59,7 +59,7 @@ class Page {
           if (!this.view.isOpen) document.title = active ? `${active} running · altlas-runner` : "altlas-runner";
           pause = active ? SOON : LATER;
         } catch (error) {
-          if (error.status === 400) this.runs.before = []; // the page began at a run that is forgotten
+          if (error.status === 404) this.runs.before = []; // the page began at a run that is forgotten
           this.trouble(error);
           pause = error instanceof Unreachable ? Math.min(2 * pause, LATEST) : LATEST;
         }

@@ -2,6 +2,7 @@
 
 const LONGEST_EDITED = 400_000;
 const LARGEST_FILE = 64 << 20;
+const UNNAMED = "JSON or YAML";
 
 class Paper {
   /** `changed` is told when the text is another one, and whether all of it came at once. */
@@ -11,11 +12,11 @@ class Paper {
       placeholder: "Drop a file anywhere on this page,\nor paste one here." });
     this.numbers = el("pre", { class: "numbers-of-lines", "aria-hidden": "true" }, "1");
     this.tooLong = el("p", { class: "nothing", hidden: true });
-    this.note = el("span", { class: "note", id: "paper-note" });
+    this.note = el("span", { class: "note", id: "paper-note" }, UNNAMED);
     this.file = el("input", { type: "file", class: "unseen", tabindex: "-1", "aria-label": "ALT file", accept: ".alt,.json,.yaml,.yml" });
     this.sheet = el("div", { class: "sheet-of-paper" }, this.numbers, this.text, this.tooLong);
     this.element = el("div", { class: "paper" },
-      el("div", { class: "paper-top" }, el("label", { for: "text" }, "ALT file, JSON or YAML"), this.note,
+      el("div", { class: "paper-top" }, el("label", { for: "text" }, "ALT file"), this.note,
         el("div", { class: "tools" }, button("Choose a file", () => this.file.click(), { class: "quiet" }), this.file,
           button("Example", () => this.put(EXAMPLE, "an example"), { class: "quiet" }), button("Clear", () => this.clear(), { class: "quiet" }))),
       this.sheet);
@@ -64,7 +65,7 @@ class Paper {
 
   /** Says where the text is from. */
   name(words) {
-    this.note.textContent = words;
+    this.note.textContent = words || UNNAMED;
     this.note.classList.remove("refused");
   }
 

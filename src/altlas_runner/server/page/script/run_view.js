@@ -17,7 +17,7 @@ class RunView {
   /** Shows a run and follows it until `close`. */
   open(id) {
     this.close();
-    Object.assign(this, { id, path: "/api/v1/runs/" + encodeURIComponent(id), run: null, standing: new Standing(), drawn: -1 });
+    Object.assign(this, { id, path: "api/v1/runs/" + encodeURIComponent(id), run: null, standing: new Standing(), drawn: -1 });
     this.watching = new AbortController();
     this.room.hidden = false;
     this.lay();
@@ -55,7 +55,10 @@ class RunView {
         const run = await this.service.json(this.path, { signal });
         this.failed(null);
         this.learn(run);
-        if (isOver(run)) return this.recall(run, signal);
+        if (isOver(run)) {
+          await following; // what is on its way already is told once
+          return await this.recall(run, signal);
+        }
         following ??= this.follow(signal).finally(() => (following = null));
       } catch (error) {
         if (signal.aborted) return;
@@ -97,9 +100,9 @@ class RunView {
     this.verdict.className = "verdict " + toneOf(run.status);
     this.verdict.replaceChildren(icon(toneOf(run.status)), RUN_WORDS[run.status] ?? visible(String(run.status)));
     this.cancel.hidden = isOver(run);
-    const report = String(run.report_url ?? "");
-    this.report.hidden = !/^\/(runs|views)\//.test(report);
-    if (!this.report.hidden) this.report.href = report;
+    const report = run.report_url ? new URL(run.report_url, location) : null;
+    this.report.hidden = report?.origin !== location.origin;
+    if (!this.report.hidden) this.report.href = report.href;
     this.explain(run);
     this.draw(true);
   }

@@ -16,7 +16,7 @@ class Runs {
   /** Where the page that is shown is found. */
   get path() {
     const before = this.before.length ? "&before=" + encodeURIComponent(this.before.at(-1)) : "";
-    return `/api/v1/runs?limit=${PAGE_OF_RUNS}${before}`;
+    return `api/v1/runs?limit=${PAGE_OF_RUNS}${before}`;
   }
 
   /** How many are under way. */

@@ -88,7 +88,7 @@ class Service {
         const response = await this.send(path, { headers, signal });
         if (response.status === 204) return; // everything was told
         for await (const { id, text } of eventsIn(response.body)) {
-          if (Number(id) > Number(last) + 1) yield { event: "missed" };
+          if (!isPast && Number(id) > Number(last) + 1) yield { event: "missed" };
           [last, pause] = [id, 500];
           yield JSON.parse(text);
         }

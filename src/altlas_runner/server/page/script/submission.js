@@ -61,7 +61,7 @@ class Submission {
     this.looking?.abort();
     const { signal } = (this.looking = new AbortController());
     try {
-      const found = await this.service.json("/api/v1/validate", { method: "POST", body: { alt_file_content: text }, signal });
+      const found = await this.service.json("api/v1/validate", { method: "POST", body: { alt_file_content: text }, signal });
       this.judge(found.diagnostics, text, found.valid);
     } catch (error) {
       if (!signal.aborted) this.refuse(error, text);
@@ -83,7 +83,7 @@ class Submission {
     clearTimeout(this.timer);
     this.run.disabled = true;
     try {
-      const { request_id: id } = await this.service.json("/api/v1/process", { method: "POST", body: { alt_file_content: text, ...options } });
+      const { request_id: id } = await this.service.json("api/v1/process", { method: "POST", body: { alt_file_content: text, ...options } });
       this.show();
       this.started(id);
     } catch (error) {
