@@ -42,7 +42,8 @@ def test_workers_that_are_killed_lose_no_task_and_double_none(repetition: int, t
                 dice = random.Random(repetition)
                 while True:
                     await asyncio.sleep(2)
-                    if there := worker_pids(cluster):
+                    there = worker_pids(cluster)
+                    if len(cluster.scheduler.workers) >= 2:  # on a busy machine a new one may take long to come
                         os.kill(dice.choice(there), signal.SIGKILL)
                         kills += 1
 
