@@ -197,7 +197,7 @@ def test_starting_and_closing_leaves_no_process(tmp_path: Path) -> None:
             assert result.status == "completed"
 
     before = children()
-    for _ in range(50 if NIGHTLY else 4):
+    for _ in range(50 if NIGHTLY else 3):
         asyncio.run(run())
         trackers = {
             pid for pid in children() - before if b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
