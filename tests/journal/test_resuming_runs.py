@@ -83,6 +83,17 @@ def give_up(directory: Path, alt: AltFile, service: Service, **given: Any) -> Pa
     return bundle
 
 
+def give_up_resume(bundle: Path, service: Service, **given: Any) -> None:
+    """Go on until the service stops the run."""
+
+    async def main() -> None:
+        service.run = asyncio.ensure_future(Runner(config(bundle.parent), executor=service).resume(bundle, **given))
+        with pytest.raises(asyncio.CancelledError):
+            await service.run
+
+    asyncio.run(main())
+
+
 def go_on(bundle: Path, service: Service, alt: AltFile | None = None, **given: Any) -> LastFile:
     return asyncio.run(Runner(config(bundle.parent), executor=service).resume(bundle, alt, **given))
 
@@ -195,6 +206,16 @@ def test_failed_tasks_run_again_when_asked_for(tmp_path: Path) -> None:
     assert left is not None
     assert [each.error_code for each in left.attempts] == ["DOWN", None]
     assert left.usage == Usage(8, 2), "what was paid before counts"
+
+
+def test_what_refers_to_a_task_that_runs_alone_keeps_its_result(tmp_path: Path) -> None:
+    before, bundle = execute(tmp_path, alt_file_of(*DIAMOND), Service())
+    give_up_resume(bundle, Service("top"), only=["top"])
+    service = Service()
+    after = go_on(bundle, service)
+    assert service.asked == [("top", 3, "top:1")]
+    assert after.status == "success"
+    assert after.get_task_result("left") == before.get_task_result("left")
 
 
 def test_a_cancelled_run_goes_on(tmp_path: Path) -> None:
