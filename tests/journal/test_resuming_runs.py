@@ -420,6 +420,28 @@ def test_what_cannot_be_resumed_is_refused_and_says_why(tmp_path: Path, what: st
     assert not list(tmp_path.glob("*/journal*"))
 
 
+def test_a_bundle_goes_on_elsewhere_but_under_no_other_name(tmp_path: Path) -> None:
+    bundle = give_up(tmp_path / "here", alt_file_of(*DIAMOND), Service("left"))
+    renamed = bundle.rename(bundle.with_name("mine"))
+    with pytest.raises(JournalError, match=f"was renamed: .* {bundle.name}"):
+        go_on(renamed, Service())
+    (tmp_path / "there").mkdir()
+    moved = renamed.rename(tmp_path / "there" / bundle.name)
+    assert go_on(moved, Service()).id == bundle.name
+
+
+@pytest.mark.parametrize("how", ["from inside", "by a link"])
+def test_a_bundle_may_be_named_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    bundle = give_up(tmp_path / "output", alt_file_of(*DIAMOND), Service("left"))
+    link = tmp_path / "output" / "latest"
+    link.symlink_to(bundle.name)
+    assert [entry.directory for entry in list_runs(tmp_path / "output")] == [bundle], "a link is no second run"
+    monkeypatch.chdir(bundle)
+    last_file = go_on(Path() if how == "from inside" else link, Service())
+    assert (last_file.id, last_file.status) == (bundle.name, "success")
+    assert LastFile.from_path(bundle) == last_file
+
+
 def test_a_damaged_journal_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
     _, bundle = execute(tmp_path, alt_file_of(*DIAMOND), Service())
     content = (bundle / JOURNAL_NAME).read_bytes()
