@@ -21,6 +21,7 @@ from altlas_runner.runner import Runner
 from altlas_runner.runs import list_runs
 from altlas_runner.task_manager import Event, RunFinished, RunStarted, TaskFinished, TaskStarted
 from altlas_runner.task_manager.journal import JOURNAL_NAME, Database
+from altlas_runner.task_manager.journal.resuming import ResumePlan
 from altlas_runner.testing import alt_file_of
 
 DIAMOND = (
@@ -208,6 +209,15 @@ def test_failed_tasks_run_again_when_asked_for(tmp_path: Path) -> None:
     assert left.usage == Usage(8, 2), "what was paid before counts"
 
 
+def test_what_a_first_try_used_counts_when_it_is_made_again(tmp_path: Path) -> None:
+    _, bundle = execute(tmp_path, alt_file_of(*DIAMOND), Service())
+    for times in (2, 3):
+        left = go_on(bundle, Service(), only=["left"]).get_task_result("left")
+        assert left is not None
+        assert len(left.attempts) == times
+        assert left.usage == Usage(times, 2 * times)
+
+
 def test_what_refers_to_a_task_that_runs_alone_keeps_its_result(tmp_path: Path) -> None:
     before, bundle = execute(tmp_path, alt_file_of(*DIAMOND), Service())
     give_up_resume(bundle, Service("top"), only=["top"])
@@ -216,6 +226,20 @@ def test_what_refers_to_a_task_that_runs_alone_keeps_its_result(tmp_path: Path) 
     assert service.asked == [("top", 3, "top:1")]
     assert after.status == "success"
     assert after.get_task_result("left") == before.get_task_result("left")
+
+
+def test_a_resume_that_was_interrupted_knows_why_its_tasks_run(tmp_path: Path) -> None:
+    _, bundle = execute(tmp_path, alt_file_of(*DIAMOND), Service())
+    give_up_resume(bundle, Service("left"), from_tasks=["left"])
+    plans: list[ResumePlan] = []
+    last_file = go_on(bundle, Service(), on_plan=plans.append)
+    assert plans[0].why == {
+        "left": "attempt 2 was under way when the run was interrupted",
+        "end": "an earlier resume took its result back, and was interrupted before it ran again",
+    }
+    end = last_file.get_task_result("end")
+    assert end is not None
+    assert end.usage == Usage(2, 4)
 
 
 def test_a_cancelled_run_goes_on(tmp_path: Path) -> None:

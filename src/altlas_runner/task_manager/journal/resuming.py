@@ -13,7 +13,7 @@ from altlas_runner.redaction import REDACTED
 from altlas_runner.results import TaskResult
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.journal.definitions import definitions, differences
-from altlas_runner.task_manager.journal.replay import RunRecord
+from altlas_runner.task_manager.journal.replay import RunRecord, attempts_of
 from altlas_runner.task_manager.plan import Restored
 
 __all__ = ["ResumeChoice", "ResumePlan", "holds_redacted", "plan_resume", "secrets_needed"]
@@ -62,7 +62,7 @@ class ResumePlan:
     def restored(self, alt_file: AltFile, record: RunRecord) -> Restored:
         """What the task manager needs to know, by the indices of this file."""
         attempts = record.attempts | {
-            task_id: list(record.results[task_id].attempts)
+            task_id: attempts_of(record.results[task_id])
             for task_id in self.reopened
             if record.results[task_id].attempts
         }
@@ -184,6 +184,8 @@ class _Decision:
         attempts = self._record.attempts[task_id]
         if task_id in self._record.in_doubt:
             return f"attempt {attempts[-1].number} was under way when the run was interrupted"
+        if attempts[-1].status is TaskStatus.COMPLETED:
+            return "an earlier resume took its result back, and was interrupted before it ran again"
         return f"attempt {attempts[-1].number} failed ({attempts[-1].error_code}), and another was to follow"
 
     def _unfinished(self, index: int, result: TaskResult) -> str:
