@@ -382,6 +382,20 @@ def test_an_output_that_is_used_as_a_key_is_not_kept_but_made_again(tmp_path: Pa
     assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
 
 
+def test_what_is_given_an_output_that_is_used_as_a_key_elsewhere_is_given_the_true_one(tmp_path: Path) -> None:
+    alt = alt_file_of(
+        {"id": "login"},
+        {"id": "use", "dependencies": ["login"], "parameters": {"token": "${{ tasks.login.output.key }}"}},
+        {"id": "reads", "dependencies": ["login", "use"]},
+    )
+    answers = {"login": Outcome.completed({"key": "planted-key-5"})}
+    bundle = give_up(tmp_path, alt, Service("reads", answers))
+    service = Service(fails=answers)
+    assert go_on(bundle, service).status == "success"
+    assert service.ids == ["login", "reads"]
+    assert service.contexts["reads"]["login"] == {"key": "planted-key-5"}
+
+
 # -- artifacts --------------------------------------------------------------------------------------------------------
 
 

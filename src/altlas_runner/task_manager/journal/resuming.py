@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from altlas_runner.alt_file import AltFile, TaskGraph
-from altlas_runner.alt_file.reference_checks import inputs_of, outputs_used_by
+from altlas_runner.alt_file.reference_checks import inputs_of, outputs_used_by, secret_outputs
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.redaction import REDACTED
 from altlas_runner.results import TaskResult
@@ -204,14 +204,21 @@ class _Decision:
         return None if index in self._reasons else self._record.results.get(self._graph.ids[index])
 
     def reopen_for_secrets(self, alt_file: AltFile) -> None:
-        """Run again what another task refers to, where a secret was taken out of it."""
+        """Run again what another task refers to, where a secret was taken out of it.
+
+        Every task is given the outputs of its dependencies. Those that are used as keys are made again for it, too; an
+        echo of some other secret is no reason.
+        """
+        used_as_keys = secret_outputs(alt_file)
         waiting = list(self._reasons)
         while waiting:
-            for task_id in outputs_used_by(alt_file.tasks[waiting.pop()]):
+            task = alt_file.tasks[waiting.pop()]
+            given = [each for each in task.dependencies or () if each in used_as_keys]
+            for task_id in [*outputs_used_by(task), *given]:
                 index = self._graph.index_of[task_id]
                 result = self._kept(index)
                 if result is not None and holds_redacted(result.output):
-                    self._reasons[index] = "a task refers to its output, which held a secret, and those are not kept"
+                    self._reasons[index] = "a task uses its output, which held a secret, and those are not kept"
                     waiting.append(index)
 
     def plan(self) -> ResumePlan:
