@@ -367,6 +367,26 @@ def test_a_resume_asks_for_inputs_that_hold_a_secret(tmp_path: Path) -> None:
     assert service.tasks["a"].description == "with planted-key-2 and tea"
 
 
+def test_an_input_that_is_used_as_a_key_is_not_kept_whatever_its_name(tmp_path: Path) -> None:
+    alt = alt_file_of(
+        {"id": "a", "parameters": {"api_key": "${{ inputs.from.vault }}", "region": "${{ inputs.from.region }}"}},
+        {"id": "b", "dependencies": ["a"]},
+    )
+    echo = {"a": Outcome.completed({"seen": "planted-key-6"})}
+    given = {"from": {"vault": "planted-key-6", "region": "north"}}
+    bundle = give_up(tmp_path, alt, Service("b", echo), inputs=given)
+    assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
+    with pytest.raises(ConfigurationError, match=r"inputs hold secrets, .* give them again: from"):
+        go_on(bundle, Service(), from_tasks=["a"])
+    service = Service()
+    give_up_resume(bundle, Service("b"), inputs=given)
+    assert go_on(bundle, service).status == "success"
+    assert service.ids == ["b"], "a key that is given again is no change"
+    go_on(bundle, service, inputs={"from": {"vault": "planted-key-6", "region": "south"}})
+    assert service.ids[1:] == ["a", "b"]
+    assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
+
+
 def test_an_output_that_is_used_as_a_key_is_not_kept_but_made_again(tmp_path: Path) -> None:
     alt = alt_file_of(
         {"id": "login"},
