@@ -14,6 +14,7 @@ from altlas_runner.results import TaskResult
 from altlas_runner.task_manager import Event, TaskFinished, TaskManager
 from altlas_runner.task_manager.journal import Fact
 from altlas_runner.task_manager.journal.writer import Committed
+from altlas_runner.task_manager.journalled_driver import JournalledDriver
 from altlas_runner.testing import alt_file_of
 
 
@@ -76,3 +77,21 @@ def test_a_task_that_is_given_up_before_its_start_is_written_ends_once(fails: bo
     ]
     assert sorted(ended) == ["a", "b", "c"]
     assert service.asked == ([] if fails else ["b"])
+
+
+def test_a_defect_after_a_commit_ends_the_run_instead_of_leaving_it_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect(*step: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(JournalledDriver, "_let_go", defect)
+
+    async def main() -> None:
+        disk = StalledDisk()
+        run = asyncio.ensure_future(TaskManager(alt_file_of({"id": "a"}), Service(), 1).run(disk))
+        await asyncio.sleep(0)
+        disk.answer()
+        with pytest.raises(RuntimeError, match="a defect"):
+            async with asyncio.timeout(30):
+                await run
+
+    asyncio.run(main())

@@ -83,14 +83,19 @@ class JournalledDriver(Driver):
         return facts
 
     def _on_committed(self, count: int, failure: JournalError | None) -> None:
-        if failure is not None:
-            self._go_on_without(failure)
-            return
-        for _ in range(count):
-            if self._done.done():  # the coroutine of the run was cancelled
+        """Let go what was written down. What goes wrong ends the run, for nobody else would hear of it."""
+        try:
+            if failure is not None:
+                self._go_on_without(failure)
                 return
-            starts, events, is_last = self._steps.popleft()
-            self._let_go(starts, events, is_last)
+            for _ in range(count):
+                if self._done.done():  # the coroutine of the run was cancelled
+                    return
+                starts, events, is_last = self._steps.popleft()
+                self._let_go(starts, events, is_last)
+        except Exception as error:
+            if not self._done.done():
+                self._done.set_exception(error)
 
     def _let_go(self, starts: list[int], events: list[Event], is_last: bool) -> None:
         """Do what waited for the disk."""
