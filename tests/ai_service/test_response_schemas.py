@@ -217,6 +217,24 @@ def test_references_that_branch_without_end_fail_the_task_and_say_where(
     assert "The reference '#/$defs/at30' was followed" in result.error
 
 
+def test_references_that_branch_where_no_keyword_is_checked_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `unevaluatedProperties` leaves over is found by the library in a search of its own."""
+    monkeypatch.setattr(effort, "MOST_CHECKS", 20_000)
+    definitions: dict[str, Any] = {
+        f"at{level}": {"dependentSchemas": {key: {"$ref": f"#/$defs/at{level + 1}"} for key in "ab"}}
+        for level in range(30)
+    }
+    schema = {
+        "unevaluatedProperties": False,
+        "dependentSchemas": {"a": {"$ref": "#/$defs/at0"}},
+        "$defs": {**definitions, "at30": {"type": "object"}},
+    }
+    result, _ = execute(says('{"a": 1, "b": 2}'), schema=schema)
+    assert result.error_code == "AI_BAD_PARAMETER"
+    assert "it takes more than 20,000 checks" in (result.error or "")
+    assert "was followed" not in (result.error or "")  # only references that the schema itself holds are named
+
+
 def test_a_large_answer_with_a_plain_schema_is_checked_to_its_end() -> None:
     numbers = list(range(1, 100_001))
     result, _ = execute(says(json.dumps(numbers)), schema={"items": {"type": "integer", "minimum": 1}})

@@ -188,7 +188,7 @@ def test_single_tasks_need_a_cluster(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
     """Measured in a process of its own, by tasks of the files themselves."""
-    count = 10_000 if NIGHTLY else 400
+    count = 10_000 if NIGHTLY else 250
     files = write_files(tmp_path / "in", count, 5)
     for number in (count // 6, count - 20):
         text = alt_text(f"memory{number}", 1).replace('"word"', '"memory"')

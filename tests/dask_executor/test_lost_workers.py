@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,13 +37,15 @@ def test_workers_that_are_killed_lose_no_task_and_double_none(repetition: int, t
     async def run() -> int:
         kills = 0
         async with local_cluster(3, 2) as cluster, DaskExecutor(cluster, HANDLERS) as engine:
+            scheduler: Any = cluster.scheduler
 
             async def kill() -> None:
                 nonlocal kills
                 dice = random.Random(repetition)
                 while True:
                     await asyncio.sleep(2)
-                    if there := worker_pids(cluster):
+                    there = worker_pids(cluster)
+                    if len(scheduler.workers) >= 2:  # on a busy machine a new one may take long to come
                         os.kill(dice.choice(there), signal.SIGKILL)
                         kills += 1
 
@@ -194,7 +197,7 @@ def test_starting_and_closing_leaves_no_process(tmp_path: Path) -> None:
             assert result.status == "completed"
 
     before = children()
-    for _ in range(50 if NIGHTLY else 4):
+    for _ in range(50 if NIGHTLY else 3):
         asyncio.run(run())
         trackers = {
             pid for pid in children() - before if b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()

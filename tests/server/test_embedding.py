@@ -9,6 +9,7 @@ from aiohttp import ClientSession, web
 
 from altlas_runner import RunnerConfig
 from altlas_runner.server import ServerConfig, make_app
+from altlas_runner.server.service import Service
 from tests.loopback import LoopbackService
 from tests.server.test_executing import TWO
 
@@ -95,3 +96,60 @@ def test_every_address_that_it_tells_is_below_the_path_where_it_is_embedded(tmp_
 
     with LoopbackService() as ai:
         asyncio.run(main(ai))
+
+
+def test_an_error_inside_the_service_tells_the_client_nothing_and_the_log_no_ticket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> bool:
+        raise RuntimeError("of the inside")
+
+    monkeypatch.setattr(Service, "admits", broken)
+
+    async def main() -> None:
+        runner = web.AppRunner(make_app(RunnerConfig(output_dir=tmp_path)))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        async with (
+            ClientSession(f"http://{host}:{port}") as session,
+            session.get("/views/1-the-ticket/runs/last_1/report.html") as answer,
+        ):
+            assert (answer.status, answer.content_type) == (500, "application/problem+json")
+            assert "inside" not in (await answer.text()).replace("an error inside the service", "")
+        await runner.cleanup()
+
+    asyncio.run(main())
+    assert "of the inside" in caplog.text
+    assert "the-ticket" not in caplog.text
+
+
+def test_long_bodies_on_their_way_take_no_more_room_than_they_may(tmp_path: Path) -> None:
+    """Short ones are read all the same, and a long one that is alone."""
+    server = ServerConfig(max_uploading_bytes=100_000)
+    long, short = ({"alt_file_content": TWO, "alt_file_path": None, "filler": "x" * size} for size in (90_000, 10))
+
+    async def main() -> None:
+        runner = web.AppRunner(make_app(RunnerConfig(output_dir=tmp_path), server))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        head = "POST /api/v1/validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        slow_reader, slow_writer = await asyncio.open_connection(host, port)
+        async with ClientSession(f"http://{host}:{port}") as session:
+
+            async def status(body: object) -> int:
+                async with session.post("/api/v1/validate", json=body) as answer:
+                    return answer.status
+
+            slow_writer.write(f"{head}Content-Length: 90001\r\n\r\n{' ' * 90_000}".encode())
+            while await status(long) != 503:
+                pass
+            assert await status(short) == 400
+            slow_writer.write(b"!")
+            assert b" 400 " in await slow_reader.readline()
+            assert await status(long) == 400
+        slow_writer.close()
+        await runner.cleanup()
+
+    asyncio.run(main())

@@ -15,8 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from altlas_runner import LastFile
-from tests.last_file.bundles import assert_fits_the_schema
+from tests.last_file.bundles import assert_whole
 from tests.loopback import LoopbackService
 from tests.server import probing
 from tests.server.running import RunningServer, running_server
@@ -28,6 +27,9 @@ CLIENTS = 500 if NIGHTLY else 50
 ROUNDS = 4
 LATEST_HEALTH = 0.150
 """Seconds within which 99 of 100 questions for the health are answered meanwhile."""
+
+LATEST_WAKING = 0.020
+"""Seconds within which 99 of 100 timers fire on a machine that has nothing else to do."""
 
 FIVE: dict[str, Any] = {
     "id": "five",
@@ -42,21 +44,36 @@ FIVE: dict[str, Any] = {
 }
 
 
+def p99_of(seconds: list[float]) -> float:
+    return sorted(seconds)[int(0.99 * len(seconds))]
+
+
 class Watch:
     """What was seen of a service from outside while others used it.
 
     Attributes:
         health: seconds that each question for its health took.
+        woken_late: seconds by which the machine woke whoever asked too late.
         memory: its resident bytes, ten times a second.
     """
 
     def __init__(self) -> None:
         self.health: list[float] = []
         self.memory: list[int] = []
+        self.woken_late: list[float] = []
 
     @property
     def p99(self) -> float:
-        return sorted(self.health)[int(0.99 * len(self.health))]
+        return p99_of(self.health)
+
+    @property
+    def is_awake(self) -> bool:
+        return self.p99 < LATEST_HEALTH
+
+    @property
+    def tells(self) -> bool:
+        """Whether the machine had time for those who were to be woken, and so for the service, too."""
+        return p99_of(self.woken_late) < LATEST_WAKING
 
     @property
     def growth(self) -> float:
@@ -69,6 +86,7 @@ class Watch:
         memory = statistics.median(self.memory) / 1e6
         return (
             f"{runs_a_second:.1f} runs/s; health p50 {p50:.1f} ms, p99 {1000 * self.p99:.1f} ms, max {most:.1f} ms; "
+            f"woken late p99 {1000 * p99_of(self.woken_late):.1f} ms; "
             f"memory {memory:.0f} MB, second half {self.growth:.3f} of the first"
         )
 
@@ -87,7 +105,7 @@ class Watch:
                 said, _ = prober.communicate(timeout=60)
             finally:
                 prober.kill()
-        self.health = json.loads(said)
+        self.health, self.woken_late = json.loads(said)
 
     async def sample(self, server: RunningServer) -> None:
         statm = Path(f"/proc/{server.process.pid}/statm")
@@ -116,31 +134,61 @@ async def use(server: RunningServer, clients: int, rounds: int, watch: Watch) ->
             sampler.cancel()
 
 
-def test_every_client_is_answered_every_bundle_is_whole_and_the_service_stays_awake(tmp_path: Path) -> None:
-    """A busy neighbour on this machine can spoil one measurement of the health, but not three."""
-    with LoopbackService() as ai, running_server(tmp_path / "output", ai.url, "--max-concurrency", "64") as server:
-        asyncio.run(use(server, 4, 1, Watch()))  # everything that is loaded at first use is there
-        for _ in range(3):
-            watch = Watch()
-            began = time.perf_counter()
-            with watch.watching(server):
-                answers = asyncio.run(use(server, CLIENTS, ROUNDS, watch))
-            print(watch.report(len(answers) / (time.perf_counter() - began)))
-            check(tmp_path / "output", answers)
-            assert watch.growth <= 1.15
-            if watch.p99 < LATEST_HEALTH:
-                break
-        assert "Traceback" not in server.log.read_text()
-    assert watch.p99 < LATEST_HEALTH
+class Load:
+    """What came of the load.
+
+    Attributes:
+        output_dir: where the bundles are.
+        watches: of each round.
+        answers: of each round.
+        log: of the service.
+    """
+
+    def __init__(self, output_dir: Path) -> None:
+        self.output_dir = output_dir
+        self.watches: list[Watch] = []
+        self.answers: list[list[Any]] = []
+        with LoopbackService() as ai, running_server(output_dir, ai.url, "--max-concurrency", "64") as server:
+            asyncio.run(use(server, 4, 1, Watch()))  # everything that is loaded at first use is there
+            while len(self.watches) < 3 and not any(watch.tells and watch.is_awake for watch in self.watches):
+                self.put_on(server)
+            self.log = server.log.read_text()
+
+    def put_on(self, server: RunningServer) -> None:
+        watch = Watch()
+        began = time.perf_counter()
+        with watch.watching(server):
+            answers = asyncio.run(use(server, CLIENTS, ROUNDS, watch))
+        print(watch.report(len(answers) / (time.perf_counter() - began)))
+        self.watches.append(watch)
+        self.answers.append(answers)
 
 
-def check(output_dir: Path, answers: list[Any]) -> None:
-    """Every run was answered, and what its bundle holds is whole."""
-    assert len({answer["last_file_id"] for answer in answers}) == len(answers) == CLIENTS * ROUNDS
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
+    return Load(tmp_path_factory.mktemp("load") / "output")
+
+
+def test_every_client_is_answered_and_every_bundle_is_whole(load: Load) -> None:
+    assert "Traceback" not in load.log
+    answers = [answer for answers in load.answers for answer in answers]
+    assert len({answer["last_file_id"] for answer in answers}) == len(answers)
+    assert len(answers) == CLIENTS * ROUNDS * len(load.answers)
     for answer in answers:
         assert (answer["successful_tasks"], answer["failed_tasks"], answer["success_rate"]) == (5, 0, 1.0)
-        bundle = output_dir / answer["last_file_id"]
-        assert_fits_the_schema(bundle / "result.last")
-        assert [result.status for result in LastFile.from_path(bundle).task_results] == ["completed"] * 5
-        assert (bundle / "report.html").read_bytes().endswith(b"</html>")
-        assert not list(bundle.glob(".*.tmp")), "nothing half written"
+        last_file = assert_whole(load.output_dir / answer["last_file_id"])
+        assert [result.status for result in last_file.task_results] == ["completed"] * 5
+        report = load.output_dir / answer["last_file_id"] / "report.html"
+        assert report.read_bytes().endswith(b"</html>")
+
+
+def test_the_memory_stays_flat(load: Load) -> None:
+    assert [round(watch.growth, 3) for watch in load.watches if watch.growth > 1.15] == []
+
+
+def test_the_health_is_told_in_time_meanwhile(load: Load) -> None:
+    """Other programs can keep the machine from waking anybody in time. Then it cannot tell, and says so."""
+    telling = [watch for watch in load.watches if watch.tells]
+    if not telling:
+        pytest.skip("this machine is too busy with other things to measure how long an answer takes")
+    assert min(watch.p99 for watch in telling) < LATEST_HEALTH

@@ -554,6 +554,24 @@ def test_a_broken_connection_goes_on_where_it_broke(browser: Browser, place: Pla
     assert browser.run("document.querySelector('#trouble').hidden")
 
 
+def test_events_that_come_after_the_run_has_ended_are_told_once(browser: Browser, place: Place) -> None:
+    opened(browser, place.server)
+    browser.run(
+        "void (window.late = new Promise((done) => (window.release = done)), window.plain = window.fetch,"
+        " window.fetch = async (path, how) =>"
+        " (await (String(path).endsWith('/events') && window.late), window.plain(path, how)))"
+    )
+    run_id = place.server.start(flow("held", title="Late"))
+    browser.run(f"void (location.hash = 'run={run_id}')")
+    browser.until(f"{VERDICT} === 'running'")
+    place.gate.open()
+    browser.until(f"{VERDICT} === 'completed'")
+    browser.run("window.release()")
+    ends = "document.querySelectorAll('[aria-label^=Ended] li').length"
+    browser.until(f"{ends} > 0")
+    assert browser.run(ends) == 1
+
+
 def test_it_works_below_a_path_of_another_application(browser: Browser, tmp_path: Path) -> None:
     with LoopbackService() as service, embedded("/tools/runner/", service.url, tmp_path) as url:
         browser.open(url)

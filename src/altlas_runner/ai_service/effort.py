@@ -12,7 +12,7 @@ from altlas_runner.alt_file.schema_check import Keyword
 __all__ = ["Effort", "TooMuchEffortError"]
 
 MOST_CHECKS = 1_000_000
-"""Most keywords that are checked, for all values together: some seconds of one thread."""
+"""Most keywords and parts of a schema that are looked at, for all values together: some seconds of one thread."""
 CHARS_PER_CHECK = 100
 """So many characters of an error text take as long as a check; the library shows whole values in them."""
 
@@ -30,7 +30,7 @@ class Effort:
     def __init__(self) -> None:
         self._left = MOST_CHECKS
         self._is_over = False
-        self._followed: Counter[str] = Counter()
+        self._followed: Counter[str] | None = None
 
     async def in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Call a function in a thread. When this is cancelled, the function ends at the next keyword that it checks."""
@@ -45,13 +45,25 @@ class Effort:
 
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
             self._spend(1)
-            if name == "$ref":
+            if name == "$ref" and self._followed is not None:
                 self._followed[value] += 1
             for error in check(validator, value, instance, schema) or ():
                 self._spend(len(error.message) // CHARS_PER_CHECK)
                 yield error
 
         return counted
+
+    def begin_answer(self) -> None:
+        """The schema itself is checked: the references that are followed from now on are its own."""
+        self._followed = Counter()
+
+    def note_part(self) -> None:
+        """A part of a schema is turned to, which the library also does between keywords.
+
+        Raises:
+            TooMuchEffortError: that is too much.
+        """
+        self._spend(1)
 
     def _spend(self, checks: int) -> None:
         self._left -= checks
@@ -61,6 +73,6 @@ class Effort:
     def _explanation(self) -> str:
         text = f"it takes more than {MOST_CHECKS:,} checks of its keywords; ask for less, with fewer"
         text += " references and alternatives (allOf, anyOf, oneOf) that lead to one another"
-        for reference, times in self._followed.most_common(1):
+        for reference, times in (self._followed or Counter()).most_common(1):
             text += f". The reference {reference!r} was followed {times:,} times"
         return text

@@ -60,7 +60,8 @@ class ResponseSchema:
         try:
             for pattern in _patterns(schema):
                 _searcher(pattern)
-            self._validator = validator_of(schema, self._adapted)
+            self._validator = validator_of(schema, self._adapted, effort.note_part)
+            effort.begin_answer()
         except ValueError as error:
             raise _unusable(error) from None
 

@@ -54,13 +54,18 @@ class SchemaCheck:
             raise _unusable(str(error) or type(error).__name__) from error
 
 
-def validator_of(schema: Any, adapted: Callable[[str, Keyword], Keyword] | None = None) -> Validator:
+def validator_of(
+    schema: Any,
+    adapted: Callable[[str, Keyword], Keyword] | None = None,
+    on_part: Callable[[], None] | None = None,
+) -> Validator:
     """What checks documents against a schema. References lead to the schema itself and to the standard's own schemas.
 
     Args:
         schema: draft 2020-12 unless its `$schema` says otherwise.
         adapted: gives the function that checks a keyword instead of the usual one, for its name and the usual one. It
             is used for the schema itself, too, and wherever a part of it names another `$schema`.
+        on_part: called with it whenever a part of a schema is turned to, such as behind a reference; may raise.
 
     Raises:
         ValueError: it is no JSON Schema; the message says why.
@@ -76,7 +81,13 @@ def validator_of(schema: Any, adapted: Callable[[str, Keyword], Keyword] | None 
     metaschema, formats = kind.META_SCHEMA, kind.FORMAT_CHECKER
     if adapted is not None:
         kind = extend(kind, {name: adapted(name, usual) for name, usual in kind.VALIDATORS.items()})  # type: ignore[no-untyped-call]
-        kind.evolve = attrs.evolve  # its own would return to the usual functions at every `$schema`
+
+        def evolve(validator: Any, **changes: Any) -> Any:
+            if on_part is not None:
+                on_part()
+            return attrs.evolve(validator, **changes)  # its own would return to the usual functions at every `$schema`
+
+        kind.evolve = evolve
     try:
         found = next(kind(metaschema, registry=REGISTRY, format_checker=formats).iter_errors(schema), None)
     except Exception as error:  # what a schema can break is open-ended: a pattern, a nesting, a reference

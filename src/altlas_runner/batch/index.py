@@ -43,6 +43,7 @@ class BatchIndex:
         self.finished: set[str] = set()
         self._untold: list[bytes] = []
         self._writing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
         self._descriptor = -1
 
     def keep(self, is_wanted: Callable[[BatchRow], bool]) -> None:
@@ -77,10 +78,9 @@ class BatchIndex:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
+            self._hurry.set()
             if self._writing is not None:
-                self._writing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await self._writing
+                await self._writing
             self._write(self._take())
         finally:
             os.close(self._descriptor)
@@ -100,9 +100,10 @@ class BatchIndex:
 
     async def _write_group(self) -> None:
         """Write what has gathered, in a thread: a disk may take its time."""
-        await asyncio.sleep(_GROUP_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), _GROUP_SECONDS)
         while lines := self._take():
-            await asyncio.shield(asyncio.to_thread(self._write, lines))
+            await asyncio.to_thread(self._write, lines)
 
     def _take(self) -> bytes:
         lines, self._untold = b"".join(self._untold), []

@@ -26,6 +26,7 @@ __all__ = ["DaskConnection", "LostError", "Where"]
 _log = logging.getLogger("altlas_runner")
 
 _REOPEN_PAUSE_SECONDS = 0.5
+_GIVE_UP_SECONDS = 5.0
 _LARGEST_BATCH_BYTES = 4 << 20
 _HISTORY_BYTES = 16 << 20
 
@@ -57,6 +58,7 @@ class _Call:
     ended: asyncio.Future[Reply]
     on_progress: Callable[[Any], None] | None
     asked_at: float
+    given_at: float = 0.0
     future: Any = None
     watching: asyncio.Task[None] | None = None
 
@@ -86,6 +88,8 @@ class DaskConnection:
         self._history_bytes = 0
         self._session: Session | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._given_up: list[str] = []
+        self._giving_up: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[bool] | None = None
 
     @property
@@ -107,6 +111,8 @@ class DaskConnection:
                 task.cancel()
                 await asyncio.wait([task])
         self._lose(list(self._calls), "the connection was closed")
+        if self._giving_up is not None:
+            await asyncio.wait([self._giving_up], timeout=_GIVE_UP_SECONDS)
         if self._session is not None:
             await self._session.close(at_once=False)
             self._session = None
@@ -159,6 +165,7 @@ class DaskConnection:
         futures = session.submit(function, contents, keys, address, -self._number)  # what came first is begun first
         for call, future in zip(calls, futures, strict=True):
             call.future = future
+            call.given_at = self._loop.time()
             call.watching = self._loop.create_task(self._watch(call, future))
 
     async def _watch(self, call: _Call, future: Any) -> None:
@@ -196,8 +203,18 @@ class DaskConnection:
         if self._calls.pop(call.key, None) is None:
             return
         self._placement.end(call.key, seconds)
+        if call.future is not None and seconds is None and self._loop.time() - call.given_at < _GIVE_UP_SECONDS:
+            self._given_up.append(call.key)
+            self._giving_up = self._giving_up or self._loop.create_task(self._give_up())
         self._release(call)
         self._place_soon()
+
+    async def _give_up(self) -> None:
+        """See to it that what was given up at once does not begin: the scheduler may not have known it yet."""
+        while self._given_up and self._session is not None:
+            keys, self._given_up = self._given_up, []
+            await self._session.release_again(keys)
+        self._giving_up = None
 
     def _release(self, call: _Call) -> None:
         if call.watching is not None:

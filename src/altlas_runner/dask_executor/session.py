@@ -20,6 +20,8 @@ CLUSTER_TOPIC = "all"
 """Where the scheduler says which workers come and go."""
 
 _CLOSE_SECONDS = 3.0
+_BATCH_SECONDS = 0.05
+"""Longer than Dask gathers messages before it sends them."""
 
 _log = logging.getLogger("altlas_runner")
 
@@ -110,6 +112,16 @@ class Session:
         )
         return futures
 
+    async def release_again(self, keys: Sequence[str]) -> None:
+        """Release keys once more when the scheduler surely knows them: a release that overtakes its key is lost."""
+        with suppress(Exception):  # each kind of broken connection raises something else
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await asyncio.sleep(_BATCH_SECONDS)
+                await self._client.run_on_scheduler(_until_settled)
+            self._client._send_to_scheduler(
+                {"op": "client-releases-keys", "keys": list(keys), "client": self._client.id}
+            )
+
     def forget_events(self, topic: str) -> None:
         """Have the scheduler forget the events of a topic, which it keeps for whoever asks later."""
         task = asyncio.ensure_future(self._client.run_on_scheduler(_truncate, topic))
@@ -140,3 +152,9 @@ class Session:
 def _truncate(topic: str, dask_scheduler: Any = None) -> None:
     """Run by the scheduler: forget the events of a topic."""
     dask_scheduler._broker.truncate(topic)
+
+
+async def _until_settled(dask_scheduler: Any = None) -> None:
+    """Run by the scheduler: wait until it knows everything that it was sent."""
+    while getattr(dask_scheduler, "_active_graph_updates", 0):  # noqa: ASYNC110  it is a number of Dask's
+        await asyncio.sleep(_BATCH_SECONDS / 5)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from aiohttp import web
 from pydantic import BaseModel
 
-__all__ = ["base_of", "file_answer", "json_answer"]
+__all__ = ["base_of", "file_answer", "json_answer", "operation_of"]
 
 _PIECE = 256 << 10
 
@@ -25,6 +25,12 @@ def base_of(request: web.Request, own: str = "/api/v1/") -> str:
     resource = request.match_info.route.resource
     assert resource is not None
     return resource.canonical.rpartition(own)[0]
+
+
+def operation_of(request: web.Request) -> str:
+    """The operation that is asked for, as the router has it: no part of it is the asker's, so there are few."""
+    resource = request.match_info.route.resource
+    return "none" if resource is None else f"{request.method} {resource.canonical}"
 
 
 def json_answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -40,6 +40,8 @@ class ServerConfig(BaseModel):
     """The directory below which requests may name files (`alt_file_path`); None allows none."""
     max_body_bytes: int = Field(8 << 20, ge=1)
     """Most bytes of a request's body, and of a file that it names."""
+    max_uploading_bytes: int = Field(256 << 20, ge=0)
+    """Most bytes of all bodies that are on their way at one time; a long one beyond them is refused (503)."""
     max_tasks: int = Field(20_000, ge=1)
     """Most tasks of a run."""
     max_dependencies: int = Field(200_000, ge=0)

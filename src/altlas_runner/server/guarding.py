@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
+from altlas_runner.server.answering import operation_of
 from altlas_runner.server.config import ServerConfig
 from altlas_runner.server.problems import Problem
 
@@ -102,7 +103,7 @@ class Guard:
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:
-            _log.exception("%s %s failed", request.method, request.path)
+            _log.exception("%s failed", operation_of(request))
             raise Problem(500, "an error inside the service; its log says more") from None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from altlas_runner.server.answering import operation_of
 from altlas_runner.server.runs import Runs
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ class Metrics:
     async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Count a request."""
         began = perf_counter()
-        resource = request.match_info.route.resource
-        operation = "none" if resource is None else f"{request.method} {resource.canonical}"
+        operation = operation_of(request)
         status = 499  # the client went away
         try:
             response = await handler(request)

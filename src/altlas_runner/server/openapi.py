@@ -20,7 +20,7 @@ _EVERYWHERE = {
     408: "The head or the body of the request did not come in time.",
     417: "Something other than 100-continue was expected.",
     421: "The service is not known under the name in the Host header.",
-    503: "There are too many connections, or the service is stopping.",
+    503: "There are too many connections or long bodies on their way, or the service is stopping.",
 }
 _UNAUTHORIZED = "The token of the service is missing or wrong."
 _PROBLEM_HEADERS = {

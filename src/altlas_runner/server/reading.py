@@ -26,7 +26,7 @@ __all__ = ["AltSource", "RequestReader", "bad_file", "placed"]
 
 _YAML_SUFFIXES = (".yaml", ".yml")
 _LONG = 64 << 10
-"""Bytes of an ALT file that are not read in the event loop's own thread."""
+"""Bytes of an ALT file that are not read in the event loop's own thread, and of a body that must find room."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -65,6 +65,7 @@ class RequestReader:
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
+        self._uploading = 0
         self._turn = asyncio.Lock()
         self._parser = AltParser().with_limits(Limits(config.max_body_bytes, config.max_tasks, config.max_dependencies))
 
@@ -72,7 +73,7 @@ class RequestReader:
         """The body as a model.
 
         Raises:
-            Problem: 400, 408, 413 or 415.
+            Problem: 400, 408, 413, 415 or 503.
         """
         body = await self._body(request)
         try:
@@ -143,15 +144,28 @@ class RequestReader:
                     request.writer.output_size = 0  # the answer has not begun
                 async for chunk in request.content.iter_any():
                     body += chunk
+                    self._uploading += len(chunk)
                     if len(body) > most:
                         raise _too_large(most)
+                    self._find_room(len(body))
         except TimeoutError:
             problem = Problem(408, f"the body did not come within {self._config.body_seconds:g} s")
             problem.force_close()
             raise problem from None
         except (web.RequestPayloadError, ValueError) as error:  # a broken chunk
             raise Problem(400, "the body is not as its headers say") from error
+        finally:
+            self._uploading -= len(body)
         return bytes(body)
+
+    def _find_room(self, size: int) -> None:
+        """Refuse a long body when those on their way take too much together, unless it is the only one."""
+        if size > _LONG and self._uploading > max(size, self._config.max_uploading_bytes):
+            problem = Problem(
+                503, "too many long bodies are on their way; try again later", headers={"Retry-After": "5"}
+            )
+            problem.force_close()
+            raise problem
 
     def _read(self, path: str) -> AltSource:
         root = self._config.alt_root

@@ -271,11 +271,10 @@ class Runs:
     def _on_event(self, order: _Order, event: Event) -> None:
         run = order.run
         run.events.add(event_to_json(event))
-        kind = type(event)
-        if kind is TaskStarted:
-            self._move(order, event.task_id, TaskStatus.RUNNING)  # type: ignore[union-attr]
-        elif kind is TaskWaiting:
-            self._move(order, event.task_id, TaskStatus.PENDING)  # type: ignore[union-attr]
+        if isinstance(event, TaskStarted):
+            self._move(order, event.task_id, TaskStatus.RUNNING)
+        elif isinstance(event, TaskWaiting):
+            self._move(order, event.task_id, TaskStatus.PENDING)
         elif isinstance(event, TaskFinished):
             self._move(order, event.task_id, event.result.status)
             self.ended_tasks[event.result.status] += 1

@@ -81,18 +81,17 @@ class JournalWriter:
         self._cleaning = cleaning
         self._records: SimpleQueue[Sequence[Fact] | None] = SimpleQueue()
         self.failure: JournalError | None = None
-        self._thread: threading.Thread | None = None
+        self._committed: Committed | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # Begun here and not by `begin`: the event loop, which calls that, must not wait until a thread has its turn.
+        self._thread = threading.Thread(
+            target=self._write, args=[self._tell], name="altlas-runner-journal", daemon=True
+        )
+        self._thread.start()
 
     def begin(self, committed: Committed) -> None:
         """From now on tell here, on the loop that is running, what became of the records."""
-        loop = asyncio.get_running_loop()
-
-        def tell(count: int) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed; nobody wants to know
-                loop.call_soon_threadsafe(committed, count, self.failure)
-
-        self._thread = threading.Thread(target=self._write, args=[tell], name="altlas-runner-journal", daemon=True)
-        self._thread.start()
+        self._committed, self._loop = committed, asyncio.get_running_loop()
 
     def record(self, facts: Sequence[Fact]) -> None:
         """Write these facts; all of them are there afterwards, or none."""
@@ -100,11 +99,16 @@ class JournalWriter:
 
     def close(self) -> None:
         """Write what is left, and let go of the bundle. It may wait for the disk."""
-        if self._thread is not None:
-            self._records.put(None)
-            self._thread.join()
+        self._records.put(None)
+        self._thread.join()
         self._database.close()
         self._lock.release()
+
+    def _tell(self, count: int) -> None:
+        assert self._loop is not None
+        assert self._committed is not None
+        with contextlib.suppress(RuntimeError):  # the loop was closed; nobody wants to know
+            self._loop.call_soon_threadsafe(self._committed, count, self.failure)
 
     def _write(self, tell: Callable[[int], None]) -> None:
         records = self._records

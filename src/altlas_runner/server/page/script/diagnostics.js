@@ -2,7 +2,6 @@
 
 const MOST_SHOWN = 100;
 const WIDEST_LINE = 160;
-const SHOWN_BEFORE = 32;
 
 const plural = (count, word) => `${formatCount(count)} ${word}${count === 1 ? "" : "s"}`;
 
@@ -38,9 +37,9 @@ const spanOf = (line, column, { code, path, part }) => {
   return Math.max(1, Array.from(found?.[0].replace(/:$/, "") ?? "").length);
 };
 
-/** A line with the span marked, which a narrow place shows without being scrolled, and what is to be said of it below. */
+/** A line with the span marked, of a long line the part around it, and what is to be said of it below. */
 const excerptRows = (line, number, column, length, kind, label) => {
-  const from = column <= 1.5 * SHOWN_BEFORE ? 0 : column - 1 - SHOWN_BEFORE;
+  const from = line.length <= WIDEST_LINE ? 0 : Math.max(0, column - 1 - WIDEST_LINE / 4);
   const to = Math.min(line.length, from + WIDEST_LINE);
   const [start, end] = [column - 1, Math.min(to, column - 1 + length)];
   const shown = (part) => visible(part.join("").replaceAll("\t", "    "));

@@ -55,7 +55,10 @@ class RunView {
         const run = await this.service.json(this.path, { signal });
         this.failed(null);
         this.learn(run);
-        if (isOver(run)) return this.recall(run, signal);
+        if (isOver(run)) {
+          await following; // what is on its way already is told once
+          return await this.recall(run, signal);
+        }
         following ??= this.follow(signal).finally(() => (following = null));
       } catch (error) {
         if (signal.aborted) return;
