@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -88,8 +89,13 @@ def test_what_can_be_saved_is_said_and_written_where_it_is_wanted(tmp_path: Path
 
 
 def test_a_second_process_is_refused_with_the_number_of_the_owner(tmp_path: Path) -> None:
-    answers, _ = slow_once("left")
-    with LoopbackService(answers, delay=2.0) as service:  # type: ignore[arg-type]
+    gate = threading.Event()
+
+    def answer(sent: dict[str, object]) -> web.StreamResponse:
+        gate.wait(120)
+        return web.json_response({})
+
+    with LoopbackService({"top": answer}) as service:
         alt = write(tmp_path / "diamond.alt.json", DIAMOND)
         run = subprocess.Popen(
             [sys.executable, "-m", "altlas_runner", "run", str(alt), "--service-url", service.url],
@@ -106,7 +112,8 @@ def test_a_second_process_is_refused_with_the_number_of_the_owner(tmp_path: Path
             listed = json.loads(command("runs", "--json", cwd=tmp_path).stdout)
             pruned = command("prune", "--keep", "0", "--interrupted", cwd=tmp_path)
             run.send_signal(signal.SIGINT)
-            assert run.wait(30) == 130
+            assert run.wait(60) == 130
+        gate.set()
     assert refused.returncode == 4
     assert f"process {run.pid} has it" in refused.stderr
     assert [(each["state"], each["owner"]) for each in listed] == [("running", run.pid)]
