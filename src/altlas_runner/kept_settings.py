@@ -27,6 +27,7 @@ _HARMLESS = (
     "ai_tokens_per_minute",
     "ai_fallback_models",
     "max_tokens_total",
+    "max_cost",
     "generate_graphs",
     "compress_artifacts",
     "schedule",

@@ -211,8 +211,11 @@ def find_run(directory: Path) -> FoundRun:
     """Take over the run of a bundle.
 
     Raises:
-        JournalError: there is no journal, it is damaged, or another process has the run.
+        JournalError: there is no journal, it is damaged, another process has the run, or the directory does not have
+            the name of the run: idempotency keys begin with it, so what is in doubt would be asked for as something
+            new.
     """
+    directory = Path(os.path.realpath(directory))  # "." has no name, and that of a link is not the run's
     _must_be_directory(directory)
     if not os.access(directory, os.W_OK | os.X_OK):
         raise JournalError(directory, "cannot be written: permission denied, or a read-only file system")
@@ -222,6 +225,7 @@ def find_run(directory: Path) -> FoundRun:
         database = Database.open(directory)
         try:
             record, descriptions = _record(database)
+            _must_have_its_name(directory, descriptions[-1].run_id)
         except BaseException:
             database.close()
             raise
@@ -316,6 +320,11 @@ def _as_document(alt_file: AltFile) -> Any:
         return from_json(alt_file.model_dump_json(exclude_unset=True, warnings=False))
     except (PydanticSerializationError, ValueError):  # a program put something there that JSON cannot say
         return as_json_value(alt_file.model_dump(exclude_unset=True))
+
+
+def _must_have_its_name(directory: Path, run_id: str) -> None:
+    if directory.name != run_id:
+        raise JournalError(directory, f"was renamed: a run goes on under its own name, {run_id}")
 
 
 def _must_be_directory(directory: Path) -> None:

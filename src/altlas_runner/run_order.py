@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from altlas_runner.alt_file import AltFile, AltParser, validate_alt_file
+from altlas_runner.alt_file.reference_checks import secret_inputs
 from altlas_runner.alt_file.references import is_reference
+from altlas_runner.alt_file.resolving import look_up
 from altlas_runner.alt_file.selection import Selection
-from altlas_runner.errors import AltValidationError, BundleError, ConfigurationError
+from altlas_runner.errors import AltValidationError, BundleError, ConfigurationError, ReferenceNotFoundError
 from altlas_runner.execution import NO_PREFERENCES, Preferences
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.provenance import facts_about
@@ -119,7 +122,8 @@ class RunOrder:
             alt_file = _checked(alt if isinstance(alt, AltFile) else AltParser().parse_from_path(alt), inputs)
             now = selection.apply_to(alt_file) if selection else alt_file
             provenance |= facts_about(alt)
-        plan = plan_resume(found.record, (before, latest.inputs), (now, inputs), choice)
+        redactor = _redactor(alt_file, inputs)
+        plan = plan_resume(found.record, (before, latest.inputs), (now, redactor.value(inputs)), choice)
         if strict and plan.changed:
             changed = [f'"{task_id}", because {plan.why[task_id]}' for task_id in plan.changed]
             raise ConfigurationError(f"strict: tasks that have ended would run again: {_some(changed)}")
@@ -130,7 +134,7 @@ class RunOrder:
             selection,
             inputs,
             provenance,
-            _redactor(alt_file, inputs),
+            redactor,
             found.directory,
             found.first.started_at,
             settings or latest.settings,
@@ -231,7 +235,11 @@ def _checked(alt_file: AltFile, inputs: Mapping[str, Any] | None = None) -> AltF
 
 def _redactor(alt_file: AltFile, inputs: Mapping[str, Any]) -> Redactor:
     in_file = {text for text in secrets_in(alt_file.model_dump()) if not is_reference(text)}
-    return Redactor({*in_file, *secrets_in(dict(inputs))})
+    used_as_keys: set[str] = set()
+    for reference in secret_inputs(alt_file):
+        with suppress(ReferenceNotFoundError):  # the run is going to be refused
+            used_as_keys |= secrets_in({"secret": look_up(reference, {}, inputs)})
+    return Redactor({*in_file, *secrets_in(dict(inputs)), *used_as_keys})
 
 
 def _refuse_without_secrets(plan: ResumePlan, now: AltFile, inputs: Mapping[str, Any], command: str) -> None:

@@ -63,14 +63,15 @@ class RunEntry:
 def list_runs(output_dir: Path | str) -> list[RunEntry]:
     """The runs whose bundles are in a directory, the latest first. What is no bundle is passed over.
 
-    Of a run with a journal only its beginning and its end are read, however large it is.
+    So is a link to one: counted as a run of its own, it could be pruned, and what it leads to would be gone. Of a run
+    with a journal only its beginning and its end are read, however large it is.
 
     Raises:
         BundleError: the directory cannot be read.
     """
     directory = Path(output_dir)
     try:
-        found = [each for each in directory.iterdir() if each.is_dir()]
+        found = [each for each in directory.iterdir() if each.is_dir() and not each.is_symlink()]
     except FileNotFoundError:
         return []
     except OSError as error:

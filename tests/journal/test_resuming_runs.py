@@ -14,6 +14,7 @@ import pytest
 from altlas_runner import AltFile, LastFile, Outcome, RunnerConfig, TaskAttempt
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.errors import AltValidationError, BundleError, ConfigurationError, JournalError
+from altlas_runner.kept_settings import config_of_resume, settings_to_keep
 from altlas_runner.last_file import read_artifact, read_output
 from altlas_runner.results import TaskResult, Usage
 from altlas_runner.run_journal import look_into_run
@@ -21,6 +22,7 @@ from altlas_runner.runner import Runner
 from altlas_runner.runs import list_runs
 from altlas_runner.task_manager import Event, RunFinished, RunStarted, TaskFinished, TaskStarted
 from altlas_runner.task_manager.journal import JOURNAL_NAME, Database
+from altlas_runner.task_manager.journal.resuming import ResumePlan
 from altlas_runner.testing import alt_file_of
 
 DIAMOND = (
@@ -81,6 +83,17 @@ def give_up(directory: Path, alt: AltFile, service: Service, **given: Any) -> Pa
     asyncio.run(main())
     (bundle,) = directory.iterdir()
     return bundle
+
+
+def give_up_resume(bundle: Path, service: Service, **given: Any) -> None:
+    """Go on until the service stops the run."""
+
+    async def main() -> None:
+        service.run = asyncio.ensure_future(Runner(config(bundle.parent), executor=service).resume(bundle, **given))
+        with pytest.raises(asyncio.CancelledError):
+            await service.run
+
+    asyncio.run(main())
 
 
 def go_on(bundle: Path, service: Service, alt: AltFile | None = None, **given: Any) -> LastFile:
@@ -195,6 +208,39 @@ def test_failed_tasks_run_again_when_asked_for(tmp_path: Path) -> None:
     assert left is not None
     assert [each.error_code for each in left.attempts] == ["DOWN", None]
     assert left.usage == Usage(8, 2), "what was paid before counts"
+
+
+def test_what_a_first_try_used_counts_when_it_is_made_again(tmp_path: Path) -> None:
+    _, bundle = execute(tmp_path, alt_file_of(*DIAMOND), Service())
+    for times in (2, 3):
+        left = go_on(bundle, Service(), only=["left"]).get_task_result("left")
+        assert left is not None
+        assert len(left.attempts) == times
+        assert left.usage == Usage(times, 2 * times)
+
+
+def test_what_refers_to_a_task_that_runs_alone_keeps_its_result(tmp_path: Path) -> None:
+    before, bundle = execute(tmp_path, alt_file_of(*DIAMOND), Service())
+    give_up_resume(bundle, Service("top"), only=["top"])
+    service = Service()
+    after = go_on(bundle, service)
+    assert service.asked == [("top", 3, "top:1")]
+    assert after.status == "success"
+    assert after.get_task_result("left") == before.get_task_result("left")
+
+
+def test_a_resume_that_was_interrupted_knows_why_its_tasks_run(tmp_path: Path) -> None:
+    _, bundle = execute(tmp_path, alt_file_of(*DIAMOND), Service())
+    give_up_resume(bundle, Service("left"), from_tasks=["left"])
+    plans: list[ResumePlan] = []
+    last_file = go_on(bundle, Service(), on_plan=plans.append)
+    assert plans[0].why == {
+        "left": "attempt 2 was under way when the run was interrupted",
+        "end": "an earlier resume took its result back, and was interrupted before it ran again",
+    }
+    end = last_file.get_task_result("end")
+    assert end is not None
+    assert end.usage == Usage(2, 4)
 
 
 def test_a_cancelled_run_goes_on(tmp_path: Path) -> None:
@@ -321,6 +367,26 @@ def test_a_resume_asks_for_inputs_that_hold_a_secret(tmp_path: Path) -> None:
     assert service.tasks["a"].description == "with planted-key-2 and tea"
 
 
+def test_an_input_that_is_used_as_a_key_is_not_kept_whatever_its_name(tmp_path: Path) -> None:
+    alt = alt_file_of(
+        {"id": "a", "parameters": {"api_key": "${{ inputs.from.vault }}", "region": "${{ inputs.from.region }}"}},
+        {"id": "b", "dependencies": ["a"]},
+    )
+    echo = {"a": Outcome.completed({"seen": "planted-key-6"})}
+    given = {"from": {"vault": "planted-key-6", "region": "north"}}
+    bundle = give_up(tmp_path, alt, Service("b", echo), inputs=given)
+    assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
+    with pytest.raises(ConfigurationError, match=r"inputs hold secrets, .* give them again: from"):
+        go_on(bundle, Service(), from_tasks=["a"])
+    service = Service()
+    give_up_resume(bundle, Service("b"), inputs=given)
+    assert go_on(bundle, service).status == "success"
+    assert service.ids == ["b"], "a key that is given again is no change"
+    go_on(bundle, service, inputs={"from": {"vault": "planted-key-6", "region": "south"}})
+    assert service.ids[1:] == ["a", "b"]
+    assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
+
+
 def test_an_output_that_is_used_as_a_key_is_not_kept_but_made_again(tmp_path: Path) -> None:
     alt = alt_file_of(
         {"id": "login"},
@@ -334,6 +400,20 @@ def test_an_output_that_is_used_as_a_key_is_not_kept_but_made_again(tmp_path: Pa
     assert service.asked == [("login", 2, "login"), ("use", 2, "use")]
     assert service.tasks["use"].parameters == {"auth": {"token": "planted-key-4"}}
     assert all(b"planted-key" not in path.read_bytes() for path in bundle.iterdir())
+
+
+def test_what_is_given_an_output_that_is_used_as_a_key_elsewhere_is_given_the_true_one(tmp_path: Path) -> None:
+    alt = alt_file_of(
+        {"id": "login"},
+        {"id": "use", "dependencies": ["login"], "parameters": {"token": "${{ tasks.login.output.key }}"}},
+        {"id": "reads", "dependencies": ["login", "use"]},
+    )
+    answers = {"login": Outcome.completed({"key": "planted-key-5"})}
+    bundle = give_up(tmp_path, alt, Service("reads", answers))
+    service = Service(fails=answers)
+    assert go_on(bundle, service).status == "success"
+    assert service.ids == ["login", "reads"]
+    assert service.contexts["reads"]["login"] == {"key": "planted-key-5"}
 
 
 # -- artifacts --------------------------------------------------------------------------------------------------------
@@ -397,6 +477,28 @@ def test_what_cannot_be_resumed_is_refused_and_says_why(tmp_path: Path, what: st
     with pytest.raises(JournalError, match="no such bundle" if what == "no directory" else "no journal"):
         go_on(tmp_path / "last_1", Service())
     assert not list(tmp_path.glob("*/journal*"))
+
+
+def test_a_bundle_goes_on_elsewhere_but_under_no_other_name(tmp_path: Path) -> None:
+    bundle = give_up(tmp_path / "here", alt_file_of(*DIAMOND), Service("left"))
+    renamed = bundle.rename(bundle.with_name("mine"))
+    with pytest.raises(JournalError, match=f"was renamed: .* {bundle.name}"):
+        go_on(renamed, Service())
+    (tmp_path / "there").mkdir()
+    moved = renamed.rename(tmp_path / "there" / bundle.name)
+    assert go_on(moved, Service()).id == bundle.name
+
+
+@pytest.mark.parametrize("how", ["from inside", "by a link"])
+def test_a_bundle_may_be_named_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    bundle = give_up(tmp_path / "output", alt_file_of(*DIAMOND), Service("left"))
+    link = tmp_path / "output" / "latest"
+    link.symlink_to(bundle.name)
+    assert [entry.directory for entry in list_runs(tmp_path / "output")] == [bundle], "a link is no second run"
+    monkeypatch.chdir(bundle)
+    last_file = go_on(Path() if how == "from inside" else link, Service())
+    assert (last_file.id, last_file.status) == (bundle.name, "success")
+    assert LastFile.from_path(bundle) == last_file
 
 
 def test_a_damaged_journal_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
@@ -485,3 +587,10 @@ def test_settings_and_inputs_stand_in_the_journal_without_secrets(tmp_path: Path
     assert description.settings["ai_default_model"] == "m1"
     assert "planted-key-3" not in json.dumps(description.alt_file)
     assert b"planted-key-3" not in (bundle / JOURNAL_NAME).read_bytes()
+
+
+def test_the_limit_of_the_cost_holds_for_the_resume_too(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.toml"
+    kept = settings_to_keep(RunnerConfig(prices=prices, max_cost=2.5))
+    assert config_of_resume(kept, None, {"prices": prices}).max_cost == 2.5
+    assert config_of_resume(kept, None, {"prices": prices, "max_cost": 9.0}).max_cost == 9.0

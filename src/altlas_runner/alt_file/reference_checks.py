@@ -22,6 +22,7 @@ __all__ = [
     "inputs_of",
     "outputs_used_by",
     "referring_tasks",
+    "secret_inputs",
     "secret_outputs",
     "wrong_references",
 ]
@@ -81,6 +82,18 @@ def outputs_used_by(task: Task) -> list[str]:
 def secret_outputs(alt_file: AltFile) -> dict[str, list[Reference]]:
     """The references to outputs that stand under key-like names in parameters, by the id of the task referred to."""
     found: dict[str, list[Reference]] = {}
+    for reference in _used_as_keys(alt_file):
+        if reference.root == "tasks":
+            found.setdefault(reference.name, []).append(reference)
+    return found
+
+
+def secret_inputs(alt_file: AltFile) -> list[Reference]:
+    """The references to inputs that stand under key-like names in parameters."""
+    return [reference for reference in _used_as_keys(alt_file) if reference.root == "inputs"]
+
+
+def _used_as_keys(alt_file: AltFile) -> Iterator[Reference]:
     for index in referring_tasks(alt_file):
         waiting: list[tuple[Any, bool]] = [(alt_file.tasks[index].parameters, False)]
         while waiting:
@@ -90,10 +103,7 @@ def secret_outputs(alt_file: AltFile) -> dict[str, list[Reference]]:
             elif isinstance(value, list):
                 waiting += ((item, is_secret) for item in value)
             elif is_secret and isinstance(value, str) and MARK in value:
-                for part in parse_template(value).references:
-                    if part.root == "tasks":
-                        found.setdefault(part.name, []).append(part)
-    return found
+                yield from parse_template(value).references
 
 
 def inputs_of(alt_file: AltFile) -> list[str]:

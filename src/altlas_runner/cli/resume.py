@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -98,7 +99,7 @@ def resume(
         on_plan=partial(_tell_plan, progress),
         seed=seed,
     )
-    run_and_tell(runner, execute, progress, bundle.absolute().parent, as_json)
+    run_and_tell(runner, execute, progress, Path(os.path.realpath(bundle)).parent, as_json)
 
 
 def _tell_plan(progress: Progress, plan: ResumePlan) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
+from altlas_runner.alt_file.reference_checks import outputs_used_by
 from altlas_runner.errors import AltValidationError, ConfigurationError, ReferenceNotFoundError
 from altlas_runner.execution import NO_PREFERENCES, ArtifactStore, Executor, Preferences, RetryingExecutor, RunInfo
 from altlas_runner.handlers import HandlerEngine, HandlerExecutor, HandlerSource, collect_handlers
@@ -262,7 +263,10 @@ class TaskManager:
         self._observers.tell(events if self._discretion is None else self._discretion.told(events))
 
     def _restore(self, restored: Restored, ledger: Ledger) -> None:
-        """Go on from there, with the budget that is left and with what was made of references then."""
+        """Go on from there, with the budget that is left and with what was made of references then.
+
+        References to what runs again stay as they are: the output that they stood for is gone.
+        """
         assert self._scheduler is not None
         self._scheduler.restore(restored)
         if self._spending is not None:
@@ -273,7 +277,8 @@ class TaskManager:
                     self._spending.add(usage)
         for index in self._substitution.referring():
             result = restored.results.get(index)
-            if result is not None and result.started_at is not None:
+            used = map(self._substitution.index_of.__getitem__, outputs_used_by(self._substitution.tasks[index]))
+            if result is not None and result.started_at is not None and all(map(restored.results.__contains__, used)):
                 with suppress(ReferenceNotFoundError):  # that is why it failed
                     self._substitution.task(index, ledger.output)
 

@@ -225,6 +225,8 @@ class Scheduler(Moves):
 
     def _on_journal_failed(self, signal: JournalFailed, now: float) -> None:
         for task in signal.never_began:
+            if self._states[task] == ENDED:  # it was stopped, and abandoned, while its start was being written down
+                continue
             self._ledger.take_back_start(task)
             self._release_slot(task)
             self._states[task] = READY

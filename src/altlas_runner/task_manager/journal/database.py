@@ -106,10 +106,13 @@ class Database:
             connection = _connected(f"{path.absolute().as_uri()}?{how}")
             application = connection.execute("PRAGMA application_id").fetchone()[0]
             version = connection.execute("PRAGMA user_version").fetchone()[0]
+            is_bare = connection.execute("PRAGMA schema_version").fetchone()[0] == 0
         except sqlite3.DatabaseError as error:
             raise _damaged(path, error) from error
         if application != _APPLICATION or version != _FORMAT:
             connection.close()
+            if application in (0, _APPLICATION) and version == 0 and is_bare:
+                raise JournalError(path, "holds no run: its process ended while it made it; run the file again")
             if application != _APPLICATION:
                 raise JournalError(path, "is not the journal of a run")
             raise JournalError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from altlas_runner.results import Attempt, TaskResult
@@ -20,7 +20,7 @@ from altlas_runner.task_manager.journal.facts import (
     TasksReopened,
 )
 
-__all__ = ["IN_DOUBT", "ContradictionError", "RunRecord", "replay"]
+__all__ = ["IN_DOUBT", "ContradictionError", "RunRecord", "attempts_of", "replay"]
 
 IN_DOUBT = "IN_DOUBT"
 """The error code of an attempt that was under way when the run was interrupted."""
@@ -82,6 +82,14 @@ def replay(facts: Iterable[Fact]) -> RunRecord:
     return record
 
 
+def attempts_of(result: TaskResult) -> list[Attempt]:
+    """The attempts of a result that is taken back, with what they used: a first try says that for the whole task."""
+    attempts = list(result.attempts)
+    if len(attempts) == 1 and attempts[0].usage is None:
+        attempts[0] = replace(attempts[0], usage=result.usage)
+    return attempts
+
+
 def _must_follow(record: RunRecord, fact: Fact) -> None:
     if not record.descriptions and not isinstance(fact, RunBegun):
         raise ContradictionError("it does not begin with a description of the run")
@@ -104,7 +112,7 @@ def _tasks_reopened(record: RunRecord, fact: TasksReopened) -> None:
     for task_id in fact.task_ids:
         result = record.results.pop(task_id, None)
         if result is not None and result.attempts:
-            record.attempts[task_id] = list(result.attempts)
+            record.attempts[task_id] = attempts_of(result)
     for task_id in fact.anew:
         record.editions[task_id] = record.editions.get(task_id, 0) + 1
 

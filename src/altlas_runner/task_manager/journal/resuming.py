@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from altlas_runner.alt_file import AltFile, TaskGraph
-from altlas_runner.alt_file.reference_checks import inputs_of, outputs_used_by
+from altlas_runner.alt_file.reference_checks import inputs_of, outputs_used_by, secret_outputs
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.redaction import REDACTED
 from altlas_runner.results import TaskResult
 from altlas_runner.statuses import TaskStatus
 from altlas_runner.task_manager.journal.definitions import definitions, differences
-from altlas_runner.task_manager.journal.replay import RunRecord
+from altlas_runner.task_manager.journal.replay import RunRecord, attempts_of
 from altlas_runner.task_manager.plan import Restored
 
 __all__ = ["ResumeChoice", "ResumePlan", "holds_redacted", "plan_resume", "secrets_needed"]
@@ -62,7 +62,7 @@ class ResumePlan:
     def restored(self, alt_file: AltFile, record: RunRecord) -> Restored:
         """What the task manager needs to know, by the indices of this file."""
         attempts = record.attempts | {
-            task_id: list(record.results[task_id].attempts)
+            task_id: attempts_of(record.results[task_id])
             for task_id in self.reopened
             if record.results[task_id].attempts
         }
@@ -184,6 +184,8 @@ class _Decision:
         attempts = self._record.attempts[task_id]
         if task_id in self._record.in_doubt:
             return f"attempt {attempts[-1].number} was under way when the run was interrupted"
+        if attempts[-1].status is TaskStatus.COMPLETED:
+            return "an earlier resume took its result back, and was interrupted before it ran again"
         return f"attempt {attempts[-1].number} failed ({attempts[-1].error_code}), and another was to follow"
 
     def _unfinished(self, index: int, result: TaskResult) -> str:
@@ -202,14 +204,21 @@ class _Decision:
         return None if index in self._reasons else self._record.results.get(self._graph.ids[index])
 
     def reopen_for_secrets(self, alt_file: AltFile) -> None:
-        """Run again what another task refers to, where a secret was taken out of it."""
+        """Run again what another task refers to, where a secret was taken out of it.
+
+        Every task is given the outputs of its dependencies. Those that are used as keys are made again for it, too; an
+        echo of some other secret is no reason.
+        """
+        used_as_keys = secret_outputs(alt_file)
         waiting = list(self._reasons)
         while waiting:
-            for task_id in outputs_used_by(alt_file.tasks[waiting.pop()]):
+            task = alt_file.tasks[waiting.pop()]
+            given = [each for each in task.dependencies or () if each in used_as_keys]
+            for task_id in [*outputs_used_by(task), *given]:
                 index = self._graph.index_of[task_id]
                 result = self._kept(index)
                 if result is not None and holds_redacted(result.output):
-                    self._reasons[index] = "a task refers to its output, which held a secret, and those are not kept"
+                    self._reasons[index] = "a task uses its output, which held a secret, and those are not kept"
                     waiting.append(index)
 
     def plan(self) -> ResumePlan:

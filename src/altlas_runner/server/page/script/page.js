@@ -59,9 +59,10 @@ class Page {
           if (!this.view.isOpen) document.title = active ? `${active} running · altlas-runner` : "altlas-runner";
           pause = active ? SOON : LATER;
         } catch (error) {
-          if (error.status === 404) this.runs.before = []; // the page began at a run that is forgotten
-          this.trouble(error);
-          pause = error instanceof Unreachable ? Math.min(2 * pause, LATEST) : LATEST;
+          const isForgotten = error.status === 404 && this.runs.before.length > 0; // the run that this page begins behind
+          if (isForgotten) this.runs.before = [];
+          this.trouble(isForgotten ? null : error);
+          pause = isForgotten ? 0 : error instanceof Unreachable ? Math.min(2 * Math.max(SOON, pause), LATEST) : LATEST;
         }
         document.documentElement.dataset.ready = "runs";
       }
