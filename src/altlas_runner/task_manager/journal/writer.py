@@ -63,8 +63,7 @@ class JournalWriter:
     """A `Recorder` with a SQLite database behind it.
 
     It commits at once when it is idle; what comes while it commits, and in a short pause after that, makes up the next
-    group. After the first failure it
-    writes nothing any more: what a failed fsync left behind, nobody knows.
+    group. After the first failure it writes nothing any more: what a failed fsync left behind, nobody knows.
 
     Args:
         database: new or opened.
