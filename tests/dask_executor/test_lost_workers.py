@@ -27,7 +27,7 @@ NIGHTLY = os.environ.get("ALTLAS_EXAMPLES") == "nightly"
 @pytest.mark.parametrize("repetition", range(5 if NIGHTLY else 1))
 def test_workers_that_are_killed_lose_no_task_and_double_none(repetition: int, tmp_path: Path) -> None:
     """Three worker processes of two threads, one killed every two seconds."""
-    count, log = 2000 if NIGHTLY else 300, tmp_path / "log"
+    count, log = 2000 if NIGHTLY else 600, tmp_path / "log"
     ended: Counter[str] = Counter()
 
     def count_end(event: Event) -> None:

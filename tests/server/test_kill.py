@@ -130,7 +130,7 @@ def test_an_interrupted_run_is_resumed_and_nothing_is_asked_for_twice(killed: Ki
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert (ai.asked("quick"), ai.asked("held"), ai.asked("after")) == (before[0], before[1] + 1, before[2] + 1)
-    assert listed(killed.server)[run_id]["status"] == "success"
+    until(lambda: listed(killed.server)[run_id]["status"] == "success")  # the list may be a few seconds old
     assert killed.server.ask("GET", f"/runs/{run_id}/report.html").status == 200
 
 
