@@ -112,6 +112,7 @@ def test_a_second_answer_to_one_request_is_not_taken_for_the_answer_to_the_next(
     assert [outcome.output for outcome in asyncio.run(main())] == ["mine", "mine, too"]
 
 
+@pytest.mark.slow
 def test_attempts_beyond_max_connections_wait_without_their_timeout_running() -> None:
     async def main() -> None:
         async with FaultServer(delayed(answer_json(1), 0.2)) as server:

@@ -122,6 +122,7 @@ def test_what_never_ends_ends_with_the_attempts_timeout(behaviour: Behaviour) ->
     assert outcome.error_code in ("AI_READ_TIMEOUT", "AI_TOO_LARGE")  # whatever comes first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streamed", [False, True])
 def test_other_tasks_have_their_turn_while_much_is_unpacked(streamed: bool) -> None:
     deltas = gzip.compress(b'event: delta\ndata: {"text": "xx "}\n\n' * 200_000)

@@ -133,6 +133,7 @@ def test_a_retry_after_past_the_deadline_ends_the_task_at_once() -> None:
     assert (len(server.requests), result.execution_time_ms < 10_000) == (1, True)
 
 
+@pytest.mark.slow
 def test_the_deadline_bounds_an_attempt() -> None:
     result, _ = execute(hang, task={"timeout_seconds": 1})
     assert (result.status, result.error_code) == (TaskStatus.TIMEOUT, "AI_DEADLINE")
@@ -141,6 +142,7 @@ def test_the_deadline_bounds_an_attempt() -> None:
     assert [attempt.status for attempt in result.attempts] == [TaskStatus.TIMEOUT]
 
 
+@pytest.mark.slow
 def test_the_deadline_spans_all_attempts_and_waits() -> None:
     result, server = execute(raw(b"", pause=0.15), task={"timeout_seconds": 1, "retry_count": 255})
     assert result.status is TaskStatus.TIMEOUT

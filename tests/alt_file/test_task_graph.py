@@ -97,6 +97,7 @@ def test_each_knot_of_tasks_gives_one_true_circle(edges: Edges) -> None:
         assert all(b in edges[a] for a, b in zip(cycle, cycle[1:] + cycle[:1], strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_long_chain_needs_no_recursion(closed: bool) -> None:
     size = 100_000

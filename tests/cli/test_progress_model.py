@@ -228,6 +228,7 @@ def test_a_flood_is_left_out_and_counted_but_every_failure_is_shown() -> None:
     assert lines[-1] == "100 %  1,000/1,000  990 completed  10 failed  6.0 s  (970 lines left out)"
 
 
+@pytest.mark.slow
 def test_a_day_gives_a_readable_log() -> None:
     """One task a second, for a day: a tenth of the elapsed time is a period, at most a minute."""
     lines = plain(*(end(n, f"t{n}") for n in range(86_400)), total=86_400)

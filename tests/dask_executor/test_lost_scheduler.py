@@ -45,6 +45,7 @@ def test_a_scheduler_that_is_killed_and_started_again_loses_no_task(tmp_path: Pa
     assert statuses == ["completed"] * 40
 
 
+@pytest.mark.slow
 def test_an_address_without_scheduler_is_told() -> None:
     async def run() -> None:
         async with DaskConnection(f"tcp://127.0.0.1:{free_port()}", silence_seconds=1):

@@ -28,6 +28,8 @@ FLOW = {
     ],
 }
 
+pytestmark = pytest.mark.slow
+
 
 ALWAYS = ("--allow-commands", "--no-graphs", "--json", "--progress", "none")
 

@@ -99,6 +99,7 @@ def test_a_dependent_gets_the_whole_output_also_when_the_bundle_has_an_artifact_
     assert read_output(bundle, result) == large
 
 
+@pytest.mark.slow
 def test_a_service_never_names_a_file(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     item = {"name": "x", "path": str(tmp_path / "secret")}
@@ -111,6 +112,7 @@ def test_a_service_never_names_a_file(tmp_path: Path) -> None:
     assert not (tmp_path / "last_1").exists()
 
 
+@pytest.mark.slow
 def test_what_an_executor_gives_beside_its_output_is_kept(tmp_path: Path) -> None:
     store = LastFileGenerator(tmp_path).artifact_store("last_1")
     executor = FakeExecutor(outcomes={"a": [Outcome.completed("text", artifacts=[NOTE])]})

@@ -110,7 +110,7 @@ class PastRuns:
         except OSError:
             key = entry.run_id, 0
         known = self._details.get(key)
-        if known is None or _is_going_on(known.entry):
+        if known is None or known.entry != entry or _is_going_on(entry):  # an entry of the list may be older
             known = _described(entry)
             self._details[key] = known
             while len(self._details) > _MOST_DETAILS:
