@@ -16,6 +16,7 @@ more than twenty, so they get more than 20,000 together:
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,9 @@ from tests.needs import need_browser
 
 if TYPE_CHECKING:
     from tests.browser import Browser
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job ignores it, and so would its programs
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _LARGEST_CHECKED = 4 << 20
 
