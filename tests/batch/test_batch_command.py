@@ -102,8 +102,9 @@ def test_the_page_shows_what_needs_a_look_and_is_safe(tmp_path: Path) -> None:
 
 
 def test_the_page_of_a_large_batch_stays_small(tmp_path: Path) -> None:
-    from altlas_runner.batch.page import MOST_ROWS, write_pages
+    from altlas_runner.batch.page import write_pages
     from altlas_runner.batch.rows import BatchRow, BatchSummary
+    from altlas_runner.last_file.table_page import MOST_ROWS
 
     summary = BatchSummary(3000)
     rows = [BatchRow(f"f{number}.alt", "0" * 64, "success", f"last_{number}", 5, 5) for number in range(3000)]

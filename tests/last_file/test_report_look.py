@@ -8,7 +8,10 @@ import pytest
 from altlas_runner.last_file.report.page_parts import page_part
 
 CSS = page_part("look.css") + page_part("style.css")
-COMPARISON = files("altlas_runner.last_file.comparison").joinpath("page.css").read_text(encoding="utf-8")
+PAGES = [
+    files("altlas_runner").joinpath(name).read_text(encoding="utf-8")
+    for name in ("last_file/table_page.css", "last_file/comparison/page.css", "batch/page.css")
+]
 
 
 def palettes() -> dict[str, dict[str, str]]:
@@ -51,12 +54,9 @@ def test_the_page_has_rules_for_phones_and_for_paper() -> None:
     assert "overflow-wrap: anywhere" in CSS
 
 
-@pytest.mark.parametrize(("theme", "number"), [("light", 0), ("dark", 1)])
-def test_the_comparison_has_the_palette_of_the_report(theme: str, number: int) -> None:
-    block = re.findall(r":root \{(.*?)\}", COMPARISON, re.DOTALL)[number]
-    colours = {
-        name: "#" + 2 * colour[1:] if len(colour) == 4 else colour
-        for name, colour in re.findall(r"--([\w-]+): (#[0-9a-f]+);", block)
-    }
-    assert len(colours) > 10
-    assert colours.items() <= palettes()[theme].items()
+def test_other_pages_take_every_colour_from_the_report() -> None:
+    rules = re.sub(r"(?s)@media print \{.*?\n\}", "", "".join(PAGES))
+    assert set(re.findall(r"#[0-9a-f]{3,8}\b", rules)) == set()
+    names = {*re.findall(r"var\(--([\w-]+)", rules)}
+    assert len(names) > 8
+    assert names <= {*re.findall(r"--([\w-]+):", CSS)}

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from altlas_runner.atomic_file import write_atomically
@@ -18,18 +13,12 @@ from altlas_runner.batch.index import INDEX_NAME, rows_of
 from altlas_runner.batch.rows import BatchRow, BatchSummary
 from altlas_runner.errors import BundleError
 from altlas_runner.last_file.report.formats import format_cost, format_duration
-from altlas_runner.last_file.visible_text import shortened, visible
+from altlas_runner.last_file.table_page import MOST_ROWS, table_page
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-__all__ = ["MOST_ROWS", "PAGE_NAME", "SUMMARY_NAME", "render_page", "write_pages"]
+__all__ = ["PAGE_NAME", "SUMMARY_NAME", "render_page", "write_pages"]
 
 SUMMARY_NAME = "batch.json"
 PAGE_NAME = "batch.html"
-
-MOST_ROWS = 1000
-"""How many files each table shows; what is left out is counted."""
 
 _LONGEST = 300
 
@@ -59,12 +48,10 @@ def render_page(summary: BatchSummary, troubled: Iterable[BatchRow], successful:
         troubled: the first rows of files that did not end well.
         successful: the first rows of those that did.
     """
-    from markupsafe import Markup
-
-    style = files("altlas_runner.batch").joinpath("page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     good = summary.statuses["success"]
-    return _template().render(
+    return table_page(
+        "altlas_runner.batch",
+        longest=_LONGEST,
         summary=summary,
         sections=(
             ("Files that need a look", list(troubled), summary.rows - good),
@@ -75,8 +62,6 @@ def render_page(summary: BatchSummary, troubled: Iterable[BatchRow], successful:
         cost=format_cost,
         reason=_reason,
         link=lambda row: f"{quote(row.last_file_id, safe='')}/report.html",
-        style=Markup(style),  # noqa: S704 - a file of this package
-        style_hash=f"sha256-{digest}",
     )
 
 
@@ -89,19 +74,3 @@ def _reason(row: BatchRow) -> str:
         more = f" … and {len(row.diagnostics) - 1:,} more" if len(row.diagnostics) > 1 else ""
         return f"{first.get('code')}: {first.get('message')}{more}"
     return ", ".join(f"{code} ({count:,})" for code, count in row.error_codes.items())
-
-
-def _finalize(value: Any) -> Any:
-    """What happens to every expression of the template before it is escaped."""
-    return visible(shortened(value, _LONGEST)) if type(value) is str else value
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, finalize=_finalize, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    text = files("altlas_runner.batch").joinpath("page.html").read_text(encoding="utf-8")
-    return environment.from_string(text)

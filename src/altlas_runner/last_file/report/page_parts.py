@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["LOOK", "SYMBOLS", "joined_scripts", "page_part"]
+__all__ = ["LOOK", "SYMBOLS", "joined_scripts", "page_part", "policy_hash"]
 
 LOOK = "look.css"
 """Tones, type, buttons and verdicts of every page; the style sheet of a page follows it."""
@@ -23,3 +25,8 @@ def page_part(name: str) -> str:
 def joined_scripts(scripts: Iterable[str]) -> str:
     """Scripts as one, with names of their own; a later one may use what an earlier one has."""
     return "\n".join(['"use strict";', "(() => {", *scripts, "})();"])
+
+
+def policy_hash(text: str) -> str:
+    """How a content security policy names a style sheet or a script that stands in the page."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

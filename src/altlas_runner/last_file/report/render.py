@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import gc
-import hashlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from altlas_runner.last_file.report.details import CHUNK, detail_chunks
 from altlas_runner.last_file.report.packing import packed
-from altlas_runner.last_file.report.page_parts import LOOK, SYMBOLS, joined_scripts, page_part
+from altlas_runner.last_file.report.page_parts import LOOK, SYMBOLS, joined_scripts, page_part, policy_hash
 from altlas_runner.last_file.report.run_record import RunRecord
 from altlas_runner.last_file.report.view import view_of
 from altlas_runner.last_file.visible_text import visible
@@ -82,8 +80,8 @@ def _rendered(last_file: LastFile) -> str:
         symbols=Markup(page_part(SYMBOLS).rstrip()),  # noqa: S704 - a file of this package
         style=Markup(style),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - files of this package
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=policy_hash(style),
+        script_hash=policy_hash(script),
         index=Markup(index),  # noqa: S704 - base64
         details=[Markup(chunk) for chunk in detail_chunks(record, budget=budget)],  # noqa: S704 - base64
     )
@@ -92,10 +90,6 @@ def _rendered(last_file: LastFile) -> str:
 @cache
 def _script() -> str:
     return joined_scripts(page_part(f"script/{name}.js") for name in SCRIPTS)
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _finalize(value: Any) -> Any:
