@@ -134,8 +134,9 @@ def test_short_words_around_a_secret_are_not_torn_apart() -> None:
     assert redactor.text(text) is text or redactor.text(text) == text
 
 
-def test_logs_show_no_secret_while_a_run_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    log = logging.getLogger("altlas_runner")
+@pytest.mark.parametrize("name", ["altlas_runner", "altlas_runner.handlers"])
+def test_logs_show_no_secret_while_a_run_goes_on(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger(name)
     with redacted(Redactor(["planted-key-1"])):
         log.warning("asked with %s", "planted-key-1")
         try:

@@ -1,4 +1,4 @@
-"""Configuration: the only reader of environment variables and of the TOML file.
+"""Configuration: the only reader of the settings of runs, from environment variables and the TOML file.
 
 Precedence: keyword > environment `RUNNER_*` > TOML file > default.
 """
@@ -318,7 +318,11 @@ def _explain(error: ValidationError, keywords: dict[str, Any], file: Path | str 
     for problem in error.errors(include_input=False, include_url=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
         source = _source(field, keywords, file)
-        reason = "there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        reason = (
+            "there is no such setting"
+            if problem["type"] == "extra_forbidden"
+            else problem["msg"].removeprefix("Value error, ")
+        )
         lines.append(f"{source}: {reason[0].lower()}{reason[1:]}")
     return "\n".join(lines)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
 
+from altlas_runner.last_file.export import instants
 from altlas_runner.last_file.json_values import as_json_value
 from altlas_runner.results import TaskResult
 from altlas_runner.task_manager.events import (
@@ -77,10 +78,7 @@ def json_line(row: dict[str, Any]) -> str:
     return json.dumps(row, allow_nan=False, separators=(",", ":")).replace("\x7f", "\\u007f")
 
 
-@lru_cache(maxsize=1024)  # events of one instant share their time, and the start of a task is told twice
-def rfc3339(moment: datetime) -> str:
-    """A time with zone as RFC 3339 writes it: in UTC, always with six digits after the point, so that texts sort."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+rfc3339 = lru_cache(maxsize=1024)(instants.rfc3339)  # events of one instant share it, and a start is told twice
 
 
 def _end_of(result: TaskResult) -> dict[str, Any]:

@@ -93,6 +93,17 @@ class RunInfo:
         key = f"{self.run_id}:{task_id}" if edition is None else f"{self.run_id}:{task_id}:{edition}"
         return quote(key, safe=_PLAIN)
 
+    def as_seen_by(self, task_id: str) -> dict[str, Any]:
+        """What a handler of this task elsewhere is told of the run, as JSON; `RunInfo(**it)` gives it back."""
+        editions = {task_id: self.editions[task_id]} if task_id in self.editions else {}
+        return {
+            "run_id": self.run_id,
+            "mode": self.mode,
+            "persona": self.persona,
+            "metadata": dict(self.metadata),
+            "editions": editions,
+        }
+
 
 def no_listener(kind: str, fields: Mapping[str, Any]) -> None:
     """Drop a progress report that nobody listens to."""

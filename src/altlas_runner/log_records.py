@@ -8,26 +8,31 @@ from contextlib import contextmanager
 
 from altlas_runner.redaction import Redactor
 
-__all__ = ["TRACE", "redacted"]
+__all__ = ["HANDLERS", "TRACE", "redacted"]
 
 TRACE = 5
 """Below debug: also what is sent and what comes back."""
 
-_LOGGER = logging.getLogger("altlas_runner")
+HANDLERS = "altlas_runner.handlers"
+"""The name of the logger on which handlers log."""
+
+_LOGGERS = (logging.getLogger("altlas_runner"), logging.getLogger(HANDLERS))  # one asks nobody's filters but its own
 
 
 @contextmanager
 def redacted(redactor: Redactor) -> Iterator[None]:
-    """The block during which no record of the library's logger shows these secrets, whoever handles it."""
+    """The block during which no record of the library's loggers shows these secrets, whoever handles it."""
     if not redactor:
         yield
         return
     cleaning = _Cleaning(redactor)
-    _LOGGER.addFilter(cleaning)
+    for logger in _LOGGERS:
+        logger.addFilter(cleaning)
     try:
         yield
     finally:
-        _LOGGER.removeFilter(cleaning)
+        for logger in _LOGGERS:
+            logger.removeFilter(cleaning)
 
 
 class _Cleaning(logging.Filter):

@@ -170,7 +170,7 @@ class RunOrder:
     async def made_ready(
         self, generator: LastFileGenerator, redactor: Redactor, *, journal: bool
     ) -> JournalWriter | None:
-        """The same in a thread, for a disk takes its time; when this is cancelled, nothing new is left behind."""
+        """The same in a thread, for a disk takes its time; when this is cancelled, a journal stays and is closed."""
         making = asyncio.create_task(asyncio.to_thread(self.make_ready, generator, redactor, journal=journal))
         try:
             return await asyncio.shield(making)

@@ -18,6 +18,7 @@ from altlas_runner.alt_file.selection import Selection
 from altlas_runner.batch import BatchFile, BatchSummary, OnRow, Unit, execute_many
 from altlas_runner.config import RunnerConfig
 from altlas_runner.dask_engine import concurrency_on, engine_on
+from altlas_runner.errors import ConfigurationError
 from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
 from altlas_runner.handlers import HandlerEngine, HandlerSource, handled_tasks, handlers_for, own_handlers
 from altlas_runner.kept_settings import settings_to_keep
@@ -55,7 +56,7 @@ class Runner:
         secrets: texts that must show nowhere, besides those of the configuration.
 
     Raises:
-        ConfigurationError: a handler cannot be found or cannot be used.
+        ConfigurationError: a handler cannot be found or cannot be used, or there are two engines.
 
     Example:
         >>> async with Runner(RunnerConfig(ai_protocol="local")) as runner:  # doctest: +SKIP
@@ -74,6 +75,8 @@ class Runner:
         secrets: Sequence[str] = (),
     ) -> None:
         self.config = config or RunnerConfig()
+        if engine is not None and self.config.engine == "dask":
+            raise ConfigurationError("give an engine, or the engine dask in the configuration, not both")
         self._executor = executor
         self._engine = engine
         self._handlers = own_handlers(handlers, self.config.handlers, allow_commands=self.config.allow_commands)

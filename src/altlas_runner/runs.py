@@ -118,7 +118,7 @@ def runs_to_prune(
 
 
 def remove_run(entry: RunEntry) -> None:
-    """Remove a bundle with everything in it. Its `result.last` goes last: what is left of it can be pruned again.
+    """Remove a bundle with everything in it. What the list knows it by goes last: what is left can be pruned again.
 
     Raises:
         JournalError: a process has the run by now.
@@ -127,11 +127,11 @@ def remove_run(entry: RunEntry) -> None:
     directory = entry.directory
     lock = Lock(directory) if entry.can_resume else None
     try:
-        inside = sorted(directory.iterdir(), key=lambda path: (path.name == RESULT_NAME, not _is_journal(path)))
-        for path in inside:
+        last = RESULT_NAME if (directory / RESULT_NAME).exists() else JOURNAL_NAME
+        for path in sorted(directory.iterdir(), key=lambda path: (path.name == last, not _is_journal(path))):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path.name != LOCK_NAME:
+            elif lock is None or path.name != LOCK_NAME:  # it goes when it is let go of
                 path.unlink()
     except OSError as error:
         raise BundleError(directory, f"cannot be removed: {error.strerror or error}") from error

@@ -27,3 +27,7 @@ class TaskStatus(StrEnum):
     def is_terminal(self) -> bool:
         """Whether a task with this status has ended."""
         return self not in (TaskStatus.PENDING, TaskStatus.RUNNING)
+
+
+STOPPING_CODES = ("RUN_DEADLINE", "BUDGET_EXCEEDED")
+"""The error codes of tasks that a budget or the deadline of their run ended."""

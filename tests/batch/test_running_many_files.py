@@ -180,6 +180,12 @@ def test_an_index_that_cannot_be_written_ends_the_batch(tmp_path: Path) -> None:
         run_batch(write_files(tmp_path / "in", 1), tmp_path / "out")
 
 
+@pytest.mark.parametrize("files_at_once", [0, -1])
+def test_files_in_flight_are_one_or_more(tmp_path: Path, files_at_once: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"files_at_once must be 1 or more, not {files_at_once}"):
+        run_batch([], tmp_path, files_at_once=files_at_once)
+
+
 def test_single_tasks_need_a_cluster(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="use the engine dask"):
         run_batch(write_files(tmp_path / "in", 1), tmp_path / "out", unit="task")

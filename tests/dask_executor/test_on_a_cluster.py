@@ -225,6 +225,12 @@ def test_settings_that_do_not_fit_are_told(settings: dict[str, str], words: str)
         RunnerConfig(**settings)
 
 
+def test_two_engines_are_one_too_many(cluster: LocalCluster, tmp_path: Path) -> None:
+    config = RunnerConfig(output_dir=tmp_path, engine="dask", dask_address="tcp://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="not both"):
+        Runner(config, engine=DaskExecutor(cluster, [add]))
+
+
 def test_an_event_that_is_lost_is_made_up_for_by_the_future(
     cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

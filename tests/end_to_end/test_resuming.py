@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from altlas_runner import LastFile
+from altlas_runner.runs import RunEntry, remove_run
 from altlas_runner.task_manager.journal import JOURNAL_NAME
 from tests.end_to_end.test_cli_run import DIAMOND, command, only_bundle, write
 from tests.loopback import LoopbackService
@@ -196,6 +198,23 @@ def test_a_directory_that_refuses_is_found_before_the_first_call(tmp_path: Path)
     with LoopbackService() as service:
         done = command("run", alt, "--service-url", service.url, cwd=tmp_path)
         assert (done.returncode, service.requests) == (4, [])
+
+
+def test_what_an_interrupted_prune_left_can_be_pruned_again(tmp_path: Path) -> None:
+    """A lock without its journal, and a journal without all else, are what a crash may leave."""
+    for run_id, name in (("last_1", "result.last"), ("last_2", "journal.sqlite3")):
+        bundle = tmp_path / run_id
+        bundle.mkdir()
+        (bundle / name).write_text("{}")
+        (bundle / "journal.lock").touch()
+        (bundle / "report.html").touch()
+        remove_run(RunEntry(run_id, bundle, "finished", datetime(2026, 1, 1, tzinfo=UTC), can_resume=False))
+        assert not bundle.exists()
+
+
+def test_the_file_and_its_inputs_cannot_both_come_from_stdin(tmp_path: Path) -> None:
+    refused = command("resume", "last_1", "-", "--input-file", "-", cwd=tmp_path)
+    assert (refused.returncode, "only one of ALT_FILE and --input-file" in refused.stderr) == (2, True)
 
 
 def test_runs_are_listed_and_pruned_by_number_and_age(tmp_path: Path) -> None:

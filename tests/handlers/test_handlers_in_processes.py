@@ -43,7 +43,8 @@ def test_the_context_travels_to_the_process_and_log_and_files_come_back(
     first = task("add", "first", parameters={"numbers": [2]})
     alt = alt_file_of(first, given, persona="a pirate")
     with caplog.at_level(logging.WARNING):
-        manager = TaskManager(alt, None, handlers=HANDLERS, artifacts_dir=tmp_path)
+        editions = {'ü "1"': 2}
+        manager = TaskManager(alt, None, handlers=HANDLERS, artifacts_dir=tmp_path, editions=editions)
         outcome_of_first, result = asyncio.run(manager.run())
     assert result.output == {
         "task": 'ü "1"',
@@ -51,7 +52,7 @@ def test_the_context_travels_to_the_process_and_log_and_files_come_back(
         "outputs": {"first": outcome_of_first.output},
         "attempt": 1,
         "persona": "a pirate",
-        "key": f'{manager.run_id}:%C3%BC%20"1"',
+        "key": f'{manager.run_id}:%C3%BC%20"1":2',
         "has_deadline": True,
     }
     said = [record.getMessage() for record in caplog.records if record.name == "altlas_runner.handlers"]

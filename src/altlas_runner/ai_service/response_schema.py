@@ -17,7 +17,7 @@ from typing import Any
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
 from altlas_runner.ai_service.body import parse_json
-from altlas_runner.ai_service.effort import Effort
+from altlas_runner.ai_service.effort import Effort, TooMuchEffortError
 from altlas_runner.ai_service.failures import bad_response, shorten
 from altlas_runner.ai_service.wire_format import ParameterError
 from altlas_runner.alt_file import Task
@@ -59,10 +59,11 @@ class ResponseSchema:
         self._effort = effort
         try:
             for pattern in _patterns(schema):
+                effort.note_part()  # so that many patterns end when nobody waits for them any more
                 _searcher(pattern)
             self._validator = validator_of(schema, self._adapted, effort.note_part)
             effort.begin_answer()
-        except ValueError as error:
+        except (ValueError, TooMuchEffortError) as error:
             raise _unusable(error) from None
 
     async def checked(self, outcome: Outcome, *, in_text: bool) -> Outcome:

@@ -58,10 +58,13 @@ async def execute_many(
         on_row: as there.
 
     Raises:
-        ConfigurationError: a handler cannot be used, or there is no cluster whose workers could be given tasks.
+        ConfigurationError: a handler or `files_at_once` cannot be used, or there is no cluster whose workers could be
+            given tasks.
         BundleError: the index, a bundle or the page cannot be written.
     """
     config = runner.config
+    if files_at_once is not None and files_at_once < 1:
+        raise ConfigurationError(f"files_at_once must be 1 or more, not {files_at_once}")
     if unit == "task" and cluster is None:
         raise ConfigurationError("single tasks can be given only to the workers of a cluster: use the engine dask")
     run: Callable[..., Coroutine[Any, Any, BatchRow]] = partial(run_file_here, runner)

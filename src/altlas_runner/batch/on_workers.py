@@ -19,7 +19,7 @@ from altlas_runner.batch.rows import BatchRow, RowStatus
 from altlas_runner.config import RunnerConfig
 from altlas_runner.dask_executor import DaskConnection, LostError
 from altlas_runner.dask_executor.by_reference import MOST_INLINE_BYTES, ReferenceStore, StoreError, is_reference
-from altlas_runner.dask_executor.envelope import MismatchError
+from altlas_runner.dask_executor.envelope import check_digest
 from altlas_runner.dask_executor.serving import Say, Service, serve
 from altlas_runner.handlers import FunctionPlace, Handler, load_function, source_digest
 from altlas_runner.last_file.models import RESULT_NAME
@@ -205,7 +205,11 @@ async def _execute(body: Mapping[str, Any], service: Service, say: Say) -> None:
     name = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     if name not in service.kept:  # one for all files of a batch: its client and its limits are shared
         service.kept[name] = _KeptRunner(settings)
-    runner = await service.kept[name].opened()
+    try:
+        runner = await service.kept[name].opened()
+    except Exception:  # what is missing may be there when the next files come
+        service.kept.pop(name, None)
+        raise
     store = ReferenceStore(body["store"])
     worker = get_worker().address
 
@@ -246,11 +250,7 @@ async def _open_runner(settings: Mapping[str, Any]) -> Runner:
     handlers = {}
     for each in settings["handlers"]:
         place = FunctionPlace(**each["place"])
-        if source_digest(place) != each["digest"]:
-            raise MismatchError(
-                f'the handler "{each["name"]}" in {place.module or place.script} is not the same on this worker as on '
-                "the driver: install the same version of it on both, and restart the workers"
-            )
+        check_digest(each["name"], place, each["digest"], source_digest(place))
         handlers[each["name"]] = Handler(each["name"], load_function(place), each["runs_in"])
     runner = Runner(RunnerConfig(**settings["config"]), handlers=handlers, use_installed_handlers=True)
     return await runner.__aenter__()

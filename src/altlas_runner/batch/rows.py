@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
 from typing import Any, Literal, get_args
 
+from altlas_runner.event_json import rfc3339
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.models import FORMAT_VERSION
+from altlas_runner.statuses import STOPPING_CODES
 
 __all__ = ["BatchRow", "BatchSummary", "RowStatus"]
 
@@ -20,9 +21,6 @@ not be run as the batch is configured; cancelled: the batch was interrupted; los
 again that were cancelled or lost."""
 
 _ALWAYS_SAID = ("sha256", "cost")
-
-STOPPING_CODES = ("RUN_DEADLINE", "BUDGET_EXCEEDED")
-"""Error codes of tasks whose run was stopped by its own deadline or a budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ class BatchRow:
             tasks=len(results),
             completed=len(last_file.get_successful_tasks()),
             error_codes=dict(Counter(result.error_code for result in results if result.error_code)),
-            started_at=_rfc3339(last_file.execution_started),
+            started_at=rfc3339(last_file.execution_started),
             execution_time_ms=last_file.total_execution_time_ms,
             input_tokens=sum(usage.input_tokens for usage in usages),
             output_tokens=sum(usage.output_tokens for usage in usages),
@@ -183,7 +181,3 @@ class BatchSummary:
         """The object in `batch.json`."""
         numbers = {each.name: getattr(self, each.name) for each in fields(self)}
         return {"format": FORMAT_VERSION, **numbers, "files_per_second": round(self.files_per_second, 3)}
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

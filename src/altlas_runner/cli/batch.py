@@ -14,10 +14,13 @@ from typing import Any
 import click
 
 from altlas_runner.batch import BatchFile, BatchRow, BatchSummary, Unit, batch_files
+from altlas_runner.batch.index import INDEX_NAME
+from altlas_runner.batch.page import PAGE_NAME
 from altlas_runner.cli.inputs import read_inputs
 from altlas_runner.cli.logs import set_up_logging
 from altlas_runner.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_STOPPED, with_exit_codes
 from altlas_runner.cli.run import run
+from altlas_runner.cli.run_options import find_handlers_here
 from altlas_runner.config import RunnerConfig
 from altlas_runner.event_loop import run_to_end
 from altlas_runner.handlers.process_group import kill_all
@@ -82,8 +85,7 @@ def batch(
     set_up_logging(config.log_level, as_json=False)
     files = batch_files(source, output_dir)
     given_inputs = read_inputs(inputs, input_file)
-    if config.handlers:  # modules beside the files, as python -m finds them; last, so that they hide nothing
-        sys.path.append(str(Path.cwd()))
+    find_handlers_here(config)
     runner = Runner(config, use_installed_handlers=True)
     progress = _Progress(quiet)
     summary = run_to_end(
@@ -103,8 +105,8 @@ def batch(
         click.echo(json.dumps(summary.to_json(), indent=2))
     else:
         click.echo(_in_words(summary))
-        click.echo(f"report  {output_dir / 'batch.html'}")
-        click.echo(f"index   {output_dir / 'index.jsonl'}")
+        click.echo(f"report  {output_dir / PAGE_NAME}")
+        click.echo(f"index   {output_dir / INDEX_NAME}")
     sys.exit(_exit_code(summary))
 
 

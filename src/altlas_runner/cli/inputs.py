@@ -12,7 +12,7 @@ from altlas_runner.alt_file.json_text import encoding_problem, numbers_out_of_ra
 from altlas_runner.alt_file.yaml_text import YamlError, read_yaml
 from altlas_runner.errors import ConfigurationError
 
-__all__ = ["read_inputs"]
+__all__ = ["read_inputs", "refuse_stdin_twice"]
 
 _STDIN = Path("-")
 _YAML_SUFFIXES = (".yaml", ".yml")
@@ -35,6 +35,16 @@ def read_inputs(pairs: Sequence[str], file: Path | None) -> dict[str, Any]:
             raise ConfigurationError(f"--input {quoted(pair)}: write it as name=value")
         inputs[name] = value
     return inputs
+
+
+def refuse_stdin_twice(alt_file: Path | None, input_file: Path | None) -> None:
+    """Refuse that both files are stdin.
+
+    Raises:
+        ConfigurationError: they are.
+    """
+    if alt_file == input_file == _STDIN:
+        raise ConfigurationError("only one of ALT_FILE and --input-file can be - (stdin)")
 
 
 def _read(file: Path) -> dict[str, Any]:

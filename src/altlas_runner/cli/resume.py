@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
-from altlas_runner.cli.inputs import read_inputs
+from altlas_runner.cli.inputs import read_inputs, refuse_stdin_twice
 from altlas_runner.cli.logs import set_up_logging
 from altlas_runner.cli.main import with_exit_codes
 from altlas_runner.cli.progress import Progress, ProgressMode, progress_of
-from altlas_runner.cli.run_options import given_settings, running_options
+from altlas_runner.cli.run_options import find_handlers_here, given_settings, running_options
 from altlas_runner.cli.running import run_and_tell
 from altlas_runner.cli.source import parse_source, parser_with_schema
 from altlas_runner.kept_settings import config_of_resume
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.run_journal import look_into_run
 from altlas_runner.runner import Runner
-from altlas_runner.task_manager.journal.resuming import ResumePlan
+from altlas_runner.task_manager.journal.resuming import NOT_BEGUN, ResumePlan
 
 __all__ = ["resume"]
 
@@ -79,12 +78,12 @@ def resume(
     needed when it has changed, or when what is left to run needs a key that stands in it: the journal keeps none. Tasks
     that have changed, and what depends on them, run again.
     """
+    refuse_stdin_twice(alt_file, input_file)
     _, description = look_into_run(bundle)
     config = config_of_resume(description.settings, config_file, given_settings(settings, config_file))
     set_up_logging(config.log_level, as_json=progress_mode == "json")
     progress = progress_of(progress_mode)
-    if config.handlers:  # modules beside the file, as python -m finds them; last, so that they hide nothing
-        sys.path.append(str(Path.cwd()))
+    find_handlers_here(config)
     runner = Runner(config, use_installed_handlers=True)
     execute = partial(
         runner.resume,
@@ -105,8 +104,8 @@ def resume(
 def _tell_plan(progress: Progress, plan: ResumePlan) -> None:
     """Say what runs and why, and how much does not."""
     progress.say(f"{len(plan.kept):,} tasks keep their results, {len(plan.why):,} run")
-    new = [task_id for task_id, reason in plan.why.items() if reason == "it has not begun"]
-    told = [(task_id, reason) for task_id, reason in plan.why.items() if reason != "it has not begun"]
+    new = [task_id for task_id, reason in plan.why.items() if reason == NOT_BEGUN]
+    told = [(task_id, reason) for task_id, reason in plan.why.items() if reason != NOT_BEGUN]
     for task_id, reason in told[:_MOST_SHOWN]:
         verb = "fails" if task_id in plan.given_up else "runs"
         progress.say(f"  {visible(task_id)} {verb}: {visible(reason)}")

@@ -12,16 +12,15 @@ import click
 
 from altlas_runner.alt_file import validate_alt_file
 from altlas_runner.alt_file.selection import Selection
-from altlas_runner.cli.diagnostics import STDIN, Checked
-from altlas_runner.cli.inputs import read_inputs
+from altlas_runner.cli.diagnostics import Checked
+from altlas_runner.cli.inputs import read_inputs, refuse_stdin_twice
 from altlas_runner.cli.logs import set_up_logging
 from altlas_runner.cli.main import with_exit_codes
 from altlas_runner.cli.progress import ProgressMode, progress_of
-from altlas_runner.cli.run_options import given_settings, running_options
+from altlas_runner.cli.run_options import find_handlers_here, given_settings, running_options
 from altlas_runner.cli.running import run_and_tell
 from altlas_runner.cli.source import UnusableFileError, kept_stdin, parse_source, parser_with_schema, read_source
 from altlas_runner.config import RunnerConfig
-from altlas_runner.errors import ConfigurationError
 from altlas_runner.provenance import facts_about
 from altlas_runner.runner import Runner
 
@@ -78,8 +77,7 @@ def run(
         config = RunnerConfig(config_file=config_file, **given, journal=True)
     set_up_logging(config.log_level, as_json=progress_mode == "json")
     progress = progress_of(progress_mode)
-    if alt_file == input_file == STDIN:
-        raise ConfigurationError("only one of ALT_FILE and --input-file can be - (stdin)")
+    refuse_stdin_twice(alt_file, input_file)
     given_inputs = read_inputs(inputs, input_file)
     parser = parser_with_schema(schema)
     parsed = parse_source(parser, alt_file)
@@ -89,8 +87,7 @@ def run(
         if any(diagnostic.severity == "error" for diagnostic in found):
             raise UnusableFileError(checked)
         progress.warn(checked, how_to_see_all=f"altlas-runner validate {alt_file}")
-    if config.handlers:  # modules beside the file, as python -m finds them; last, so that they hide nothing
-        sys.path.append(str(Path.cwd()))
+    find_handlers_here(config)
     runner = Runner(config, use_installed_handlers=True)
     selection = Selection(only, from_tasks, until)
     provenance = facts_about(read_source(alt_file)) | {"command": shlex.join(["altlas-runner", *sys.argv[1:]])}

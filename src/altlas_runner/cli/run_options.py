@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,9 @@ def _limits(groups: tuple[str, ...]) -> dict[str, int]:
             raise ConfigurationError(f"--group {text}: write NAME=LIMIT, the limit a number of 1 or more")
         limits[name] = int(limit)
     return limits
+
+
+def find_handlers_here(config: RunnerConfig) -> None:
+    """Let the modules of handlers be found beside the caller, as python -m does; last, so that they hide nothing."""
+    if config.handlers:
+        sys.path.append(str(Path.cwd()))

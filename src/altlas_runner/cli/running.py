@@ -17,12 +17,13 @@ from altlas_runner.cli.progress import Progress
 from altlas_runner.event_loop import run_to_end
 from altlas_runner.handlers.process_group import kill_all
 from altlas_runner.last_file import LastFile
+from altlas_runner.last_file.bundle import REPORT_NAME
+from altlas_runner.last_file.models import RESULT_NAME
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.runner import Runner
+from altlas_runner.statuses import STOPPING_CODES
 
 __all__ = ["run_and_tell"]
-
-STOPPING_CODES = ("RUN_DEADLINE", "BUDGET_EXCEEDED")
 
 
 def run_and_tell(
@@ -79,7 +80,7 @@ async def _execute(
 
 
 def _print_summary(last_file: LastFile, bundle: Path, as_json: bool) -> None:
-    report = bundle / "report.html"
+    report = bundle / REPORT_NAME
     if as_json:
         summary = {
             "last_file_id": last_file.id,
@@ -89,7 +90,7 @@ def _print_summary(last_file: LastFile, bundle: Path, as_json: bool) -> None:
             "task_count": len(last_file.task_results),
             "successful_tasks": len(last_file.get_successful_tasks()),
             "failed_tasks": len(last_file.get_failed_tasks()),
-            "last_file_path": str(bundle / "result.last"),
+            "last_file_path": str(bundle / RESULT_NAME),
             "report_path": str(report),
         }
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))

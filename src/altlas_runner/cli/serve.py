@@ -12,6 +12,7 @@ import click
 from altlas_runner.api_key import key_from_file
 from altlas_runner.cli.logs import set_up_logging
 from altlas_runner.cli.main import with_exit_codes
+from altlas_runner.cli.run_options import find_handlers_here
 from altlas_runner.config import LOG_LEVELS, PROTOCOLS, RunnerConfig
 from altlas_runner.event_loop import run_to_end
 
@@ -71,7 +72,7 @@ _OF_THE_SERVER = (
 @click.option("--graphs/--no-graphs", "generate_graphs", default=None, help="Draw the task graphs as PNG.")
 @click.option("--max-running", type=click.IntRange(1), help="Runs at one time. Default: 64.")
 @click.option("--max-queued", type=click.IntRange(0), help="Runs that may wait. Default: 1000.")
-@click.option("--max-queued-bytes", type=click.IntRange(0), help="Their ALT files together. Default: 67108864.")
+@click.option("--max-queued-bytes", type=click.IntRange(0), help="Their files and inputs together. Default: 67108864.")
 @click.option("--max-run-seconds", type=click.FloatRange(0, min_open=True), help="Longest run. Default: 3600.")
 @click.option("--max-tasks", type=click.IntRange(1), help="Most tasks of a run. Default: 20000.")
 @click.option("--max-dependencies", type=click.IntRange(0), help="Most dependencies of a run. Default: 200000.")
@@ -111,8 +112,7 @@ def serve(token_file: Path | None, config_file: Path | None, handlers: tuple[str
     elif os.environ.get("RUNNER_SERVER_TOKEN"):
         of_the_server["token"] = os.environ["RUNNER_SERVER_TOKEN"]
     server = ServerConfig(**of_the_server)
-    if config.handlers:  # modules beside the caller, as python -m finds them; last, so that they hide nothing
-        sys.path.append(str(Path.cwd()))
+    find_handlers_here(config)
     run_to_end(serve_app(config, server, on_listening=_tell))
 
 

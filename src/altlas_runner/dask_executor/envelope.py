@@ -22,13 +22,16 @@ __all__ = [
     "MismatchError",
     "Reply",
     "TaskCall",
+    "attempt_of",
+    "check_digest",
     "open_call",
     "open_reply",
+    "payload_of",
     "seal_call",
     "seal_reply",
 ]
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised by every change of what stands in a call or a reply."""
 
 
@@ -119,12 +122,11 @@ class TaskCall:
 
 def payload_of(attempt: TaskAttempt) -> bytes:
     """What the handler is given: the task, the outputs of its dependencies, the run."""
-    run = attempt.run
     return _packed(
         {
             "task": attempt.task.model_dump_json(exclude_unset=True),
             "outputs": dict(attempt.context),
-            "run": {"run_id": run.run_id, "mode": run.mode, "persona": run.persona, "metadata": dict(run.metadata)},
+            "run": attempt.run.as_seen_by(attempt.task.id),
         }
     )
 
@@ -154,15 +156,21 @@ def open_call(content: bytes) -> tuple[Call, str | None]:
     )
 
 
-def check_digest(call: TaskCall, digest: str) -> None:
+def check_digest(handler: str, place: FunctionPlace, digest: str, found: str) -> None:
     """Refuse a handler that is not the one that the driver has.
+
+    Args:
+        handler: the task type.
+        place: where its function stands.
+        digest: of its source on the driver.
+        found: of its source here.
 
     Raises:
         MismatchError: the digests differ.
     """
-    if call.digest != digest:
+    if digest != found:
         raise MismatchError(
-            f'the handler "{call.handler}" in {call.module or call.script} is not the same on this worker as on the '
+            f'the handler "{handler}" in {place.module or place.script} is not the same on this worker as on the '
             "driver: install the same version of it on both, and restart the workers"
         )
 

@@ -31,7 +31,7 @@ async def _attempt(body: Mapping[str, Any], service: Service, say: Say) -> dict[
     call = TaskCall.from_json(body["task"])
     store = ReferenceStore(body["store"])
     try:
-        check_digest(call, source_digest(call.place))
+        check_digest(call.handler, call.place, call.digest, source_digest(call.place))
         payload: Any = call.payload
         if is_reference(payload):
             payload = (await asyncio.to_thread(store.take, payload)).decode()

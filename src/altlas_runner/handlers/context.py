@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from altlas_runner import log_records
 from altlas_runner.alt_file import Task
 from altlas_runner.execution import RunInfo
 from altlas_runner.handlers.artifact_directory import ArtifactDirectory, temporary_artifacts_path
 from altlas_runner.handlers.json_values import json_copy
 
-__all__ = ["LOGGER_NAME", "HandlerContext", "TaskLog"]
-
-LOGGER_NAME = "altlas_runner.handlers"
+__all__ = ["HandlerContext", "TaskLog"]
 
 
 class TaskLog(logging.LoggerAdapter[logging.Logger]):
@@ -71,7 +70,7 @@ class HandlerContext:
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger that names the task; from a process handler its messages travel to the runner's logger."""
-        return TaskLog(logging.getLogger(LOGGER_NAME), {"task_id": self.task.id})
+        return TaskLog(logging.getLogger(log_records.HANDLERS), {"task_id": self.task.id})
 
     @property
     def remaining_seconds(self) -> float | None:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from altlas_runner import log_records
 from altlas_runner.execution import Outcome, TaskAttempt
 from altlas_runner.handlers.artifact_directory import ArtifactDirectory
-from altlas_runner.handlers.context import LOGGER_NAME, HandlerContext
+from altlas_runner.handlers.context import HandlerContext
 from altlas_runner.handlers.declaring import Handler
 from altlas_runner.handlers.outcomes import call, failure_of, outcome_of
 from altlas_runner.handlers.places import FunctionPlace
@@ -49,20 +50,20 @@ class HandlerHost:
 
     async def run_in_process(self, place: FunctionPlace, attempt: TaskAttempt) -> Outcome:
         """Run the function at a place in a process. When this is cancelled, the process is killed and waited for."""
-        run, context = attempt.run, _context(attempt)
+        context = _context(attempt)
         assert attempt.files is not None
         request = {
             "module": place.module,
             "script": place.script,
             "name": place.name,
             "task": attempt.task.model_dump_json(exclude_unset=True),
-            "run": {"run_id": run.run_id, "mode": run.mode, "persona": run.persona, "metadata": dict(run.metadata)},
+            "run": attempt.run.as_seen_by(attempt.task.id),
             "attempt": attempt.number,
             "outputs": dict(attempt.context),
             "remaining_seconds": context.remaining_seconds,
             "artifacts": str(attempt.files.parent),
             "artifacts_name": attempt.files.name,
-            "log_level": logging.getLogger(LOGGER_NAME).getEffectiveLevel(),
+            "log_level": logging.getLogger(log_records.HANDLERS).getEffectiveLevel(),
         }
         try:
             return await self._workers.run(request, partial(_pass_on, attempt.emit))
@@ -124,6 +125,6 @@ def _pass_on(emit: Callable[[str, Mapping[str, Any]], None], message: Mapping[st
     """Pass on what a handler says from its process."""
     if "log" in message:
         level, text = message["log"]
-        logging.getLogger(LOGGER_NAME).log(level, "%s", text)
+        logging.getLogger(log_records.HANDLERS).log(level, "%s", text)
     else:
         emit(*message["emit"])

@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from altlas_runner import log_records
 from altlas_runner.alt_file import Task
 from altlas_runner.errors import HandlerError
 from altlas_runner.execution import Outcome, RunInfo
 from altlas_runner.handlers.artifact_directory import ArtifactDirectory
-from altlas_runner.handlers.context import LOGGER_NAME, HandlerContext
+from altlas_runner.handlers.context import HandlerContext
 from altlas_runner.handlers.messages import packed, receive
 from altlas_runner.handlers.outcomes import call, failure_of, outcome_to_json
 from altlas_runner.handlers.places import FunctionPlace, load_function
@@ -67,7 +68,7 @@ def _serve(request: dict[str, Any], send: Any) -> Outcome:
     except BaseException as error:  # a foreign module may raise anything
         text = f"the process of the handler cannot load it: {type(error).__name__}: {error}"
         return Outcome.failed("HANDLER_NOT_LOADED", text)
-    logging.getLogger(LOGGER_NAME).setLevel(request["log_level"])
+    logging.getLogger(log_records.HANDLERS).setLevel(request["log_level"])
     remaining = request["remaining_seconds"]
     context = HandlerContext(
         task=Task.model_validate_json(request["task"]),
@@ -94,6 +95,6 @@ class _Sender(logging.Handler):
 
 
 def _send_logs(send: Any) -> None:
-    logger = logging.getLogger(LOGGER_NAME)
+    logger = logging.getLogger(log_records.HANDLERS)
     logger.handlers = [_Sender(partial(send))]
     logger.propagate = False

@@ -53,7 +53,7 @@ class ServerConfig(BaseModel):
     max_queued: int = Field(1000, ge=0)
     """Most runs that wait for their start; those beyond are refused (429)."""
     max_queued_bytes: int = Field(64 << 20, ge=0)
-    """Most bytes of the ALT files of runs that wait, together; one may wait in any case."""
+    """Most bytes of the ALT files and inputs of runs that wait, together; one may wait in any case."""
     kept_runs: int = Field(1000, ge=1)
     """How many ended runs are kept in memory with their events; older ones are read from their bundles."""
     max_connections: int = Field(1024, ge=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import web
+from pydantic_core import to_json
 
 from altlas_runner.alt_file import Diagnostic
 from altlas_runner.execution import NO_PREFERENCES, Preferences
@@ -135,7 +136,7 @@ class ExecutingEndpoints:
             preferences = Preferences(asked.model, asked.temperature, asked.max_tokens, asked.stream)
             return service.runs.submit(
                 alt_file,
-                size=len(source.content),
+                size=len(source.content) + len(to_json(asked.inputs or {})),
                 inputs=asked.inputs or {},
                 preferences=NO_PREFERENCES if preferences == NO_PREFERENCES else preferences,
                 provenance=source.provenance(),

@@ -49,7 +49,8 @@ class Guard:
         """Refuse requests of two meanings, and those to another name: a browser that was led here by somebody's DNS.
 
         Raises:
-            Problem: 400 for two lengths, no or two Host headers, another version of HTTP; 421 for another host.
+            Problem: 400 for a target that is no path, two lengths, no or two Host headers, another version of HTTP; 421
+                for another host.
         """
         if not request.raw_path.startswith("/"):  # a proxy is asked so, and the Host header would count for nothing
             raise Problem(400, "the target of the request must be a path")
@@ -61,14 +62,9 @@ class Guard:
         match = _HOST.fullmatch(values[0]) if len(values) == 1 else None
         if match is None:
             raise Problem(400, "the request must have one Host header, a name or an address, with or without a port")
-        names = [match["v6"] or match["name"]]
-        if not request.raw_path.startswith(("/", "*")):  # a whole URL, as to a proxy; it has a name as well
-            names.append(request.url.host or "")
-        if not all(self._is_known(request, name.lower().removesuffix(".")) for name in names):
+        name = (match["v6"] or match["name"]).lower().removesuffix(".")
+        if name not in self._hosts and not _is_own_address(request, name):
             raise Problem(421, "this service is not known under the name in the Host header (--allowed-host adds one)")
-
-    def _is_known(self, request: web.Request, name: str) -> bool:
-        return name in self._hosts or _is_own_address(request, name)
 
     def check_token(self, request: web.Request) -> None:
         """Refuse requests without the token, where there is one.

@@ -116,7 +116,7 @@ class RequestReader:
         content = asked.alt_file_content
         if isinstance(content, str):
             return AltSource(content.encode(), None, is_text=True)
-        return AltSource(json.dumps(content, ensure_ascii=False).encode(), None, is_text=False)
+        return AltSource(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), None, is_text=False)
 
     def _checked(self, source: AltSource, inputs: Mapping[str, Any]) -> AltFile:
         try:

@@ -37,6 +37,7 @@ END_REASONS = {
     "RUN_DEADLINE": "the run's deadline passed",
     "FAIL_FAST": "a task failed, and the run was to end then",
     "BUDGET_EXCEEDED": "the budget of the run was used up",
+    "JOURNAL_IO": "its journal could not be written; what is left can be resumed when there is room again",
 }
 """Why a run ended early, in words, by the code that stands in its events and results."""
 

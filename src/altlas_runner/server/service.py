@@ -6,7 +6,6 @@ import asyncio
 import base64
 import heapq
 import hmac
-import logging
 import secrets
 import time
 from collections.abc import Iterator
@@ -29,7 +28,6 @@ from altlas_runner.shared_slots import SharedSlots
 
 __all__ = ["AiServiceState", "Service"]
 
-_log = logging.getLogger("altlas_runner")
 
 AiServiceState = Literal["reachable", "unreachable", "embedded", "unknown"]
 

@@ -119,7 +119,7 @@ class Ledger:
     Args:
         ids: task ids in file order.
         run_id: named in the events of the run.
-        wallat_zero: POSIX seconds at instant 0 of the driver's clock.
+        wall_at_zero: POSIX seconds at instant 0 of the driver's clock.
         observed: whether events are wanted; without, none are made.
 
     Attributes:
@@ -132,7 +132,7 @@ class Ledger:
         step_at: the time of day that the events of the current step get, exact to a tenth of a millisecond.
     """
 
-    def __init__(self, ids: Sequence[str], run_id: str, wallat_zero: float, observed: bool) -> None:
+    def __init__(self, ids: Sequence[str], run_id: str, wall_at_zero: float, observed: bool) -> None:
         self._results: list[TaskResult | None] = [None] * len(ids)
         self._first_outcome: list[Outcome | None] = [None] * len(ids)
         self._first_end: list[float] = [NEVER] * len(ids)
@@ -143,7 +143,7 @@ class Ledger:
         self.step_at = datetime.fromtimestamp(0, UTC)
         self._step_valid_until = NEVER
         self._events: list[Event] = []
-        self._clock = WallClock(wallat_zero)
+        self._clock = WallClock(wall_at_zero)
         self.wall = self._clock.time_of_day
         self.first_start: list[float] = [NEVER] * len(ids)
         self.last_start: dict[int, float] = {}

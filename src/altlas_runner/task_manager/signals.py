@@ -3,7 +3,7 @@
 Tasks are named by their index in the ALT file. Instants are seconds on the clock of whoever drives the scheduler.
 The most frequent command, to start the next attempt of a task, is no object but the task itself, in a list of its own:
 making an object costs as much as deciding about it. For the same reason a driver may use one `AttemptEnded` again and
-again; the scheduler keeps no signal.
+again; the scheduler keeps none of these.
 """
 
 from __future__ import annotations

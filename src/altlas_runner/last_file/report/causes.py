@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from altlas_runner.last_file.graph import RunGraph
 
-__all__ = ["causes_of_skips", "skipped_by_cause"]
+__all__ = ["causes_of_skips"]
 
 
 def causes_of_skips(graph: RunGraph, order: Sequence[int]) -> dict[int, int]:
@@ -32,11 +32,3 @@ def causes_of_skips(graph: RunGraph, order: Sequence[int]) -> dict[int, int]:
         if dependency is not None:
             causes[task] = causes.get(dependency, dependency)
     return causes
-
-
-def skipped_by_cause(causes: dict[int, int]) -> dict[int, list[int]]:
-    """The skipped tasks of each cause, in file order."""
-    skipped: dict[int, list[int]] = {}
-    for task in sorted(causes):
-        skipped.setdefault(causes[task], []).append(task)
-    return skipped

@@ -151,7 +151,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 class UnreadableFactError(ValueError):
-    """A line is none that `lines_of` made."""
+    """A line is none that `line_of` made."""
 
 
 def line_of(facts: Iterable[Fact]) -> bytes:

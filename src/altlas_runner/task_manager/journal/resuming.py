@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from altlas_runner.alt_file import AltFile, TaskGraph
 from altlas_runner.alt_file.reference_checks import inputs_of, outputs_used_by, secret_outputs
@@ -16,7 +16,10 @@ from altlas_runner.task_manager.journal.definitions import definitions, differen
 from altlas_runner.task_manager.journal.replay import RunRecord, attempts_of
 from altlas_runner.task_manager.plan import Restored
 
-__all__ = ["ResumeChoice", "ResumePlan", "holds_redacted", "plan_resume", "secrets_needed"]
+__all__ = ["NOT_BEGUN", "ResumeChoice", "ResumePlan", "plan_resume", "secrets_needed"]
+
+NOT_BEGUN: Final = "it has not begun"
+"""Why a task runs of which nothing is written down."""
 
 _MOST_SHOWN = 5
 
@@ -84,9 +87,9 @@ def secrets_needed(plan: ResumePlan, alt_file: AltFile, inputs: Mapping[str, Any
         inputs: the values given to the run.
     """
     running = [task for task in alt_file.tasks if task.id in plan.why and task.id not in plan.given_up]
-    tasks = [task.id for task in running if holds_redacted([task.description, task.parameters, task.model_extra])]
+    tasks = [task.id for task in running if _holds_redacted([task.description, task.parameters, task.model_extra])]
     used = inputs_of(alt_file.model_copy(update={"tasks": running}))
-    return tasks, [name for name in used if holds_redacted(inputs.get(name))]
+    return tasks, [name for name in used if _holds_redacted(inputs.get(name))]
 
 
 def plan_resume(
@@ -114,13 +117,13 @@ def plan_resume(
     return decision.plan()
 
 
-def holds_redacted(value: Any) -> bool:
+def _holds_redacted(value: Any) -> bool:
     """Whether a secret stood somewhere in a JSON value."""
     if isinstance(value, str):
         return REDACTED in value
     if isinstance(value, dict):
-        return any(holds_redacted(each) for pair in value.items() for each in pair)
-    return isinstance(value, list) and any(map(holds_redacted, value))
+        return any(_holds_redacted(each) for pair in value.items() for each in pair)
+    return isinstance(value, list) and any(map(_holds_redacted, value))
 
 
 _ENDED_BY_THEMSELVES = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.TIMEOUT)
@@ -153,7 +156,7 @@ class _Decision:
         task_id = self._graph.ids[index]
         result = self._record.results.get(task_id)
         if result is None and task_id not in self._record.attempts:
-            self._reasons[index] = "it has not begun" if task_id in self._old else "it is new in the file"
+            self._reasons[index] = NOT_BEGUN if task_id in self._old else "it is new in the file"
         elif reason := self._change(index, task_id):
             self._reasons[index] = self._changed[index] = reason
             self._anew.add(index)
@@ -217,7 +220,7 @@ class _Decision:
             for task_id in [*outputs_used_by(task), *given]:
                 index = self._graph.index_of[task_id]
                 result = self._kept(index)
-                if result is not None and holds_redacted(result.output):
+                if result is not None and _holds_redacted(result.output):
                     self._reasons[index] = "a task uses its output, which held a secret, and those are not kept"
                     waiting.append(index)
 
