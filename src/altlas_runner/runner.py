@@ -206,8 +206,7 @@ class Runner:
         chosen, run_id, resources = order.chosen, order.run_id, self._resources
         handlers = handlers_for(chosen, self._handlers, use_installed=self._use_installed_handlers)
         known = {**(self._engine.handlers if self._engine else {}), **handlers}
-        all_handled = len(handled_tasks(chosen.tasks, known)) == len(chosen.tasks)
-        asks_service = self._executor is None and not all_handled
+        asks_service = self._executor is None and len(handled_tasks(chosen.tasks, known)) < len(chosen.tasks)
         if asks_service:
             await resources.find_key()
         redactor = order.redactor | Redactor([*self.config.known_secrets(), *self._secrets])

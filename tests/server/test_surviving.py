@@ -12,7 +12,7 @@ from aiohttp import web
 import altlas_runner
 from altlas_runner import AltFile
 from tests.loopback import LoopbackService
-from tests.server.running import running_server
+from tests.server.running import RunningServer, running_server
 from tests.server.test_executing import TWO
 from tests.server.test_following import events_in
 
@@ -133,3 +133,19 @@ def test_a_damaged_bundle_is_told_and_breaks_nothing(tmp_path: Path) -> None:
         for run in listed.json["runs"]:
             assert (run["status"], run["error"]) == ("failure", "what is in its bundle cannot be read")
             assert server.ask("GET", f"/api/v1/runs/{run['request_id']}/events").status == 200
+
+
+def test_a_run_that_was_cancelled_is_told_so_after_a_restart_too(tmp_path: Path) -> None:
+    def how_it_ended(server: RunningServer) -> tuple[str, str, str]:
+        run = server.ended(run_id)
+        told = events_in(server.ask("GET", f"/api/v1/runs/{run_id}/events").body.decode())
+        return run["status"], run["error"], told[-1][1]["reason"]
+
+    with LoopbackService(delay=0.2) as ai:
+        with running_server(tmp_path / "output", ai.url) as server:
+            run_id = server.start(TWO)
+            assert server.ask("DELETE", f"/api/v1/runs/{run_id}").status in (200, 202)
+            status, _, reason = how_it_ended(server)
+            assert (status, reason) == ("cancelled", "CANCELLED")
+        with running_server(tmp_path / "output", ai.url) as server:
+            assert how_it_ended(server) == ("cancelled", "the run was cancelled", "CANCELLED")

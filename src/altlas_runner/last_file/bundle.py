@@ -17,12 +17,13 @@ from altlas_runner.last_file.models import RESULT_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["REPORT_NAME", "bundle_directory", "prepare_directory", "write_bundle"]
+__all__ = ["REPORT_NAME", "RUN_ID", "bundle_directory", "prepare_directory", "write_bundle"]
 
 REPORT_NAME = "report.html"
 """The name of the report inside its bundle."""
 
-_SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+RUN_ID = "[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?"
+"""What the id of a run may be, as a regular expression: it names the directory of its bundle."""
 
 
 def bundle_directory(output_dir: Path | str, last_id: str) -> Path:
@@ -32,7 +33,7 @@ def bundle_directory(output_dir: Path | str, last_id: str) -> Path:
         BundleError: the id is no safe name for a directory. Up to 128 letters, digits, dots, hyphens and underscores
             are, with a letter or digit at both ends.
     """
-    if not _SAFE_NAME.fullmatch(last_id):
+    if not re.fullmatch(RUN_ID, last_id):
         raise BundleError(
             output_dir,
             f"{last_id[:80]!r} cannot name a bundle: use up to 128 letters, digits, '.', '-' and '_', "

@@ -11,10 +11,10 @@ from aiohttp import web
 
 from altlas_runner.last_file.artifacts.places import open_file_below
 from altlas_runner.last_file.artifacts.store import ARTIFACTS_NAME
-from altlas_runner.last_file.bundle import REPORT_NAME
+from altlas_runner.last_file.bundle import REPORT_NAME, RUN_ID
 from altlas_runner.last_file.models import RESULT_NAME
 from altlas_runner.server.answering import file_answer
-from altlas_runner.server.following import RUN_ID, RUN_ID_PARAMETER
+from altlas_runner.server.following import RUN_ID_PARAMETER
 from altlas_runner.server.operations import JSON, Answer, Operation, Parameter, Text
 from altlas_runner.server.problems import Problem
 from altlas_runner.server.service import Service

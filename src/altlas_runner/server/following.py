@@ -8,6 +8,7 @@ from itertools import dropwhile, islice
 
 from aiohttp import web
 
+from altlas_runner.last_file.bundle import RUN_ID
 from altlas_runner.runs import RunEntry
 from altlas_runner.server.answering import base_of, json_answer
 from altlas_runner.server.event_log import EventLog
@@ -18,9 +19,8 @@ from altlas_runner.server.problems import Problem
 from altlas_runner.server.runs import Run
 from altlas_runner.server.service import Service
 
-__all__ = ["RUN_ID", "RUN_ID_PARAMETER", "FollowingEndpoints"]
+__all__ = ["RUN_ID_PARAMETER", "FollowingEndpoints"]
 
-RUN_ID = "[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?"
 RUN_ID_PARAMETER = Parameter(
     "request_id", "path", {"type": "string", "pattern": f"^{RUN_ID}$"}, "The id of the run, as `process` gave it."
 )

@@ -54,6 +54,9 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+AiServiceState = Literal["reachable", "unreachable", "embedded", "unknown"]
+
+
 class RunState(StrEnum):
     """Where a run stands. The last five are its end."""
 
@@ -224,7 +227,7 @@ class Readiness(_Answer):
     """Whether runs can be started now, and do what they should."""
 
     status: Literal["ready", "not_ready"]
-    ai_service: Literal["reachable", "unreachable", "embedded", "unknown"]
+    ai_service: AiServiceState
     accepts_runs: bool = Field(description="False while the service stops.")
 
 
@@ -235,7 +238,7 @@ class ServiceStatus(_Answer):
     version: str
     started_at: datetime
     uptime_seconds: Annotated[float, Field(ge=0)]
-    ai_service: Literal["reachable", "unreachable", "embedded", "unknown"]
+    ai_service: AiServiceState
     ai_protocol: str
     max_concurrent_tasks: Annotated[int, Field(ge=1)]
     running_runs: Annotated[int, Field(ge=0)]

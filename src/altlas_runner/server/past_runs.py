@@ -36,6 +36,7 @@ class PastRun:
         task_count: how many tasks it has.
         counts: how many tasks have each status.
         error: why it has no LAST file, or why it ended early.
+        reason: the code of what ended it early, or None.
     """
 
     entry: RunEntry
@@ -43,6 +44,7 @@ class PastRun:
     task_count: int
     counts: Counter[TaskStatus]
     error: str | None = None
+    reason: str | None = None
 
 
 class PastRuns:
@@ -132,7 +134,7 @@ def _entry_of(directory: Path) -> RunEntry | None:
 
 def _described(entry: RunEntry) -> PastRun:
     try:
-        task_count, results = _results_of(entry)
+        state, task_count, results = _results_of(entry)
     except BundleError:
         return PastRun(
             entry, RunState.FAILURE, entry.task_count or 0, Counter(), "what is in its bundle cannot be read"
@@ -145,28 +147,27 @@ def _described(entry: RunEntry) -> PastRun:
             if entry.state == "interrupted"
             else None
         )
-        return PastRun(entry, RunState(entry.state), task_count, counts, error)
-    completed = counts[TaskStatus.COMPLETED]
-    state = RunState.SUCCESS if completed == task_count else RunState.PARTIAL_SUCCESS if completed else RunState.FAILURE
-    code = next((result.error_code for result in results if result.error_code in END_REASONS), "")
+        return PastRun(entry, state, task_count, counts, error)
+    code = next((result.error_code for result in results if result.error_code in END_REASONS), None)
     state = RunState.CANCELLED if code == "CANCELLED" else state
-    return PastRun(entry, state, task_count, counts, END_REASONS.get(code or ""))
+    return PastRun(entry, state, task_count, counts, None if code is None else END_REASONS[code], code)
 
 
-def _results_of(entry: RunEntry) -> tuple[int, list[TaskResult]]:
-    """How many tasks a run has, and the results that are there."""
+def _results_of(entry: RunEntry) -> tuple[RunState, int, list[TaskResult]]:
+    """Where a run stands, how many tasks it has, and the results that are there."""
     if entry.state == "finished":
-        results = LastFile.from_path(entry.directory).task_results
-        return len(results), results
+        last_file = LastFile.from_path(entry.directory)
+        return RunState(last_file.status), len(last_file.task_results), last_file.task_results
     record, description = look_into_run(entry.directory)
     _, meant = description.tasks_meant()
-    return len(meant.tasks), list(record.results.values())
+    state = RunState.FAILURE if entry.state == "damaged" else RunState(entry.state)
+    return state, len(meant.tasks), list(record.results.values())
 
 
 def _events_of(run: PastRun) -> list[str]:
     started, ended = run.entry.started_at, run.entry.ended_at
     try:
-        _, results = _results_of(run.entry)
+        _, _, results = _results_of(run.entry)
     except BundleError:
         results = []
     events = [event_to_json(RunStarted(started, run.entry.run_id, run.task_count))]
@@ -174,5 +175,6 @@ def _events_of(run: PastRun) -> list[str]:
     events += map(event_to_json, sorted(ends, key=lambda event: event.at))
     if ended is not None:
         completed = run.counts[TaskStatus.COMPLETED]
-        events.append(event_to_json(RunFinished(ended, run.entry.run_id, run.task_count, completed)))
+        end = RunFinished(ended, run.entry.run_id, run.task_count, completed, run.reason)
+        events.append(event_to_json(end))
     return events

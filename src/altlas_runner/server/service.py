@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from altlas_runner.config import RunnerConfig
@@ -20,16 +20,14 @@ from altlas_runner.last_file.models import RESULT_NAME
 from altlas_runner.runner import Runner
 from altlas_runner.runs import RunEntry
 from altlas_runner.server.config import ServerConfig
-from altlas_runner.server.models import RunAnswer, TaskCounts
+from altlas_runner.server.models import AiServiceState, RunAnswer, TaskCounts
 from altlas_runner.server.past_runs import PastRun, PastRuns
 from altlas_runner.server.reading import RequestReader
 from altlas_runner.server.runs import Run, Runs
 from altlas_runner.shared_slots import SharedSlots
 
-__all__ = ["AiServiceState", "Service"]
+__all__ = ["Service"]
 
-
-AiServiceState = Literal["reachable", "unreachable", "embedded", "unknown"]
 
 _LOOK_AGAIN_SECONDS = 5.0
 _CONNECT_SECONDS = 2.0

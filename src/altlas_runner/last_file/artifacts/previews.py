@@ -13,7 +13,7 @@ from altlas_runner.last_file.artifacts.types import is_text, is_textual, shown_t
 if TYPE_CHECKING:
     from altlas_runner.results import Artifact
 
-__all__ = ["MOST_PREVIEW_BYTES", "PREVIEW", "Preview", "preview_of", "read_preview"]
+__all__ = ["MOST_PREVIEW_BYTES", "PICTURES", "PREVIEW", "Preview", "preview_of", "read_preview"]
 
 PREVIEW = "preview"
 """The name of the preview in the metadata of an artifact."""
@@ -23,7 +23,7 @@ MOST_PREVIEW_BYTES = 2_000_000
 
 _CHARACTERS = 2_000
 _PICTURE_BYTES = 32_768
-_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 """What browsers show and what cannot act: no SVG."""
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
@@ -60,7 +60,7 @@ def preview_of(mime_type: str, size_bytes: int, head: bytes) -> dict[str, Any] |
         >>> preview_of("image/gif", 6, b"GIF89a")
         {'base64': 'R0lGODlh'}
     """
-    if mime_type in _PICTURES:
+    if mime_type in PICTURES:
         return {"base64": base64.b64encode(head).decode()} if size_bytes == len(head) <= _PICTURE_BYTES else None
     if not head or not is_textual(mime_type) or not is_text(head):
         return None
@@ -77,7 +77,7 @@ def read_preview(artifact: Artifact) -> Preview | None:
     if isinstance(text, str) and text:
         shortened = bool(found.get("shortened")) or len(text) > _CHARACTERS
         return Preview(text[:_CHARACTERS], None, artifact.artifact_type == "json", shortened)
-    if isinstance(content, str) and artifact.mime_type in _PICTURES and _is_picture(artifact.mime_type, content):
+    if isinstance(content, str) and artifact.mime_type in PICTURES and _is_picture(artifact.mime_type, content):
         return Preview(picture=(artifact.mime_type, content))
     return None
 

@@ -6,7 +6,7 @@ import re
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
-from altlas_runner.last_file.artifacts.previews import Preview, read_preview
+from altlas_runner.last_file.artifacts.previews import PICTURES, Preview, read_preview
 from altlas_runner.last_file.report.commands import command_to_look
 from altlas_runner.last_file.report.excerpts import Excerpt, excerpt_of
 from altlas_runner.last_file.report.formats import format_size
@@ -46,7 +46,6 @@ _LADDER = (
 _SAMPLES = 4
 _IMAGE_BYTES = 64_000
 _DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/]+={0,2})")
-_IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 def notable_tasks(record: RunRecord, *, failed: int = 300, others: int = 100) -> set[int]:
@@ -188,7 +187,7 @@ def _image(value: Any) -> tuple[str, str] | None:
 
 def _offered_image(offer: Mapping[str, Any]) -> tuple[str, str] | None:
     mime_type, content = offer.get("mime_type"), offer.get("content_base64")
-    if mime_type in _IMAGE_TYPES and isinstance(content, str):
+    if mime_type in PICTURES and isinstance(content, str):
         return _image(f"data:{mime_type};base64,{content}")
     return None
 
