@@ -107,6 +107,26 @@ def test_an_address_opens_a_task_with_everything_about_it(browser: Browser, tmp_
     browser.until("!document.querySelector('dialog[open]') && location.hash === ''")
 
 
+def test_it_shows_which_worker_did_what(browser: Browser, tmp_path: Path) -> None:
+    """Also what was lost with a worker, and names that would be markup."""
+    hostile = "tls://<b>two</b>"
+    attempts = [
+        Attempt(1, at(0), at(1), TaskStatus.FAILED, "WORKER_LOST", "the worker is gone", service="tcp://10.0.0.1:1"),
+        Attempt(2, at(1), at(4), TaskStatus.COMPLETED, service=hostile),
+    ]
+    one = [Attempt(1, at(0), at(1), TaskStatus.COMPLETED, service="tcp://10.0.0.1:1")]
+    results = [completed("again", end=4, attempts=attempts), completed("once", attempts=one)]
+    opened(browser, gathered(alt_file(dict.fromkeys(["again", "once"], ())), results), tmp_path, "task=again")
+    browser.until(f"({DRAWER}).includes('at {hostile}')")
+    assert "at tcp://10.0.0.1:1" in browser.run("document.querySelector('.attempts li').textContent")
+    table = "[...document.querySelectorAll('[aria-label^=\"Where attempts were made\"] tbody tr')]"
+    cells = browser.run(f"{table}.map((row) => [...row.children].map((cell) => cell.textContent))")
+    assert cells == [[hostile, "1", "0", "3.0 s"], ["tcp://10.0.0.1:1", "2", "1", "2.0 s"]]
+    browser.press("j")
+    browser.until(f"({DRAWER}).includes('at tcp://10.0.0.1:1')")
+    assert browser.serious_faults() == []
+
+
 def test_an_address_that_names_nothing_opens_nothing(browser: Browser, tmp_path: Path) -> None:
     for address in ("task=nobody", "task=@99", "task=%E0%A4%A", "group=9&q=%", "box=3", "%"):
         opened(browser, small_run(), tmp_path, address)

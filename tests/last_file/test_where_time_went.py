@@ -7,8 +7,9 @@ import pytest
 from altlas_runner.last_file import render_report
 from altlas_runner.last_file.graph import RunGraph
 from altlas_runner.last_file.report.critical_path import critical_path_of
-from altlas_runner.last_file.report.measures import concurrency_of, spreads_of
+from altlas_runner.last_file.report.measures import concurrency_of, places_of, spreads_of
 from altlas_runner.last_file.report.run_record import RunRecord
+from altlas_runner.results import Attempt
 from altlas_runner.statuses import TaskStatus
 from tests.last_file.fabricate import DIAMOND, alt_file, at, completed, ended, failed, gathered
 from tests.last_file.report_pages import section
@@ -84,3 +85,29 @@ def test_concurrency_is_the_most_attempts_at_one_time_and_waits_do_not_count() -
     per_second = len(series) / 5
     assert series[round(1.5 * per_second)] == 2, "d waits for its next attempt"
     assert series[-1] == 0
+
+
+def test_attempts_are_counted_where_they_were_made() -> None:
+    """Those with the most work first; what has no place is left out, and so many places become one."""
+    lost = TaskStatus.FAILED
+    attempts = [
+        Attempt(1, at(0), at(1), lost, "WORKER_LOST", service="tcp://one"),
+        Attempt(2, at(1), at(4), TaskStatus.COMPLETED, service="tcp://two"),
+    ]
+    results = [
+        completed("a", end=4, attempts=attempts),
+        completed("b", attempts=[Attempt(1, at(0), at(1), TaskStatus.COMPLETED, service="tcp://one")]),
+        completed("c"),
+    ]
+    found = places_of(RunRecord(gathered(alt_file(dict.fromkeys("abc", ())), results)))
+    assert [(place.name, place.attempts, place.failed, place.milliseconds) for place in found] == [
+        ("tcp://two", 1, 0, 3000),
+        ("tcp://one", 2, 1, 2000),
+    ]
+    ids = [str(number) for number in range(100)]
+    many = [
+        completed(task, attempts=[Attempt(1, at(0), at(1), TaskStatus.COMPLETED, service=f"tcp://{task}")])
+        for task in ids
+    ]
+    found = places_of(RunRecord(gathered(alt_file(dict.fromkeys(ids, ())), many)))
+    assert (len(found), found[0].name, found[0].attempts) == (25, "other places", 76)

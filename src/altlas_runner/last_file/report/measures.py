@@ -16,12 +16,25 @@ if TYPE_CHECKING:
     from altlas_runner.last_file.report.run_record import RunRecord
     from altlas_runner.results import Usage
 
-__all__ = ["PERCENTILES", "InVain", "Spending", "Spread", "concurrency_of", "in_vain", "spending_of", "spreads_of"]
+__all__ = [
+    "PERCENTILES",
+    "InVain",
+    "Place",
+    "Spending",
+    "Spread",
+    "concurrency_of",
+    "in_vain",
+    "places_of",
+    "spending_of",
+    "spreads_of",
+]
 
 PERCENTILES = (50, 90, 95, 99)
 _BUCKETS = 480
 _MODELS = 12
 _MODEL_LENGTH = 80
+_PLACES = 24
+_PLACE_LENGTH = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,23 @@ class Spread:
     percentiles: list[int]
     longest: int
     total: int
+
+
+@dataclass(slots=True)
+class Place:
+    """Where attempts were made: a service, or a worker of a cluster.
+
+    Attributes:
+        name: its address.
+        attempts: how many were made there.
+        failed: how many of them did not complete.
+        milliseconds: that they took.
+    """
+
+    name: str
+    attempts: int = 0
+    failed: int = 0
+    milliseconds: int = 0
 
 
 @dataclass(slots=True)
@@ -99,6 +129,23 @@ def spreads_of(record: RunRecord) -> list[Spread]:
 def _spread(name: str, found: Sequence[int]) -> Spread:
     ranks = [found[max(0, ceil(len(found) * share / 100) - 1)] for share in PERCENTILES]
     return Spread(name, len(found), ranks, found[-1], sum(found))
+
+
+def places_of(record: RunRecord) -> list[Place]:
+    """Where attempts were made, as far as they say so; those with the most work first."""
+    found: dict[str, Place] = {}
+    for task, result in enumerate(record.results):
+        if result is None:
+            continue
+        for attempt, (start, end, status) in zip(result.attempts, record.tries[task], strict=False):
+            if attempt.service is None:
+                continue
+            name = attempt.service if attempt.service in found or len(found) < _PLACES else "other places"
+            place = found.setdefault(name, Place(shortened(name, _PLACE_LENGTH)))
+            place.attempts += 1
+            place.failed += status is not TaskStatus.COMPLETED
+            place.milliseconds += end - start
+    return sorted(found.values(), key=lambda place: (-place.milliseconds, -place.attempts, place.name))
 
 
 def concurrency_of(record: RunRecord) -> list[int]:

@@ -27,6 +27,7 @@ def joined_scripts(scripts: Iterable[str]) -> str:
     return "\n".join(['"use strict";', "(() => {", *scripts, "})();"])
 
 
+@cache
 def policy_hash(text: str) -> str:
     """How a content security policy names a style sheet or a script that stands in the page."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -26,7 +26,7 @@ from altlas_runner.last_file.report.headline import (
     vain_in_words,
     verdict_of,
 )
-from altlas_runner.last_file.report.measures import PERCENTILES, Spending, in_vain, spending_of, spreads_of
+from altlas_runner.last_file.report.measures import PERCENTILES, Spending, in_vain, places_of, spending_of, spreads_of
 from altlas_runner.last_file.report.provenance import provenance_of, warnings_of
 from altlas_runner.last_file.report.run_record import ID_LENGTH, RunRecord
 from altlas_runner.last_file.visible_text import shortened
@@ -127,6 +127,7 @@ class ReportView:
     path_rows: list[PathRow]
     more_path: int
     spreads: list[list[str]]
+    places: list[list[str]]
     svg: str | None
     graph_note: str
     spending: list[list[str]]
@@ -174,6 +175,10 @@ def view_of(record: RunRecord) -> ReportView:
         spreads=[
             [s.name, f"{s.count:,}", *(format_duration(ms) for ms in (*s.percentiles, s.longest, s.total))]
             for s in spreads_of(record)
+        ],
+        places=[
+            [place.name, f"{place.attempts:,}", f"{place.failed:,}", format_duration(place.milliseconds)]
+            for place in places_of(record)
         ],
         svg=svg,
         graph_note=graph_note,
