@@ -16,6 +16,7 @@ need valgrind valgrind
 need cmake cmake
 need pkg-config pkg-config
 need ip iproute2
+need openssl openssl
 # The C library needs Python's headers and shared library; Debian ships them apart from its own Python.
 headers=$("$python" - <<'PYTHON'
 import sys, sysconfig

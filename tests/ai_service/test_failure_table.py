@@ -27,6 +27,7 @@ from tests.ai_service.fault_server import (
     reset,
     reset_after,
 )
+from tests.needs import need_openssl
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -104,10 +105,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("tls") / "both.pem"
     key, crt = file.with_name("key.pem"), file.with_name("crt.pem")
     command = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {crt} -days 2 -subj /CN=127.0.0.1"
-    try:
-        subprocess.run([*command.split(), "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl is missing")
+    need_openssl()
+    subprocess.run([*command.split(), "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
     file.write_text(key.read_text() + crt.read_text())
     return file
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from distributed import Client
@@ -55,16 +54,24 @@ async def open_client(address: str, security: Security | None, within_seconds: f
             name="altlas-runner",
         )
         await client
-    except asyncio.CancelledError:
-        if client is not None:
-            client.status = "closed"  # else it would close itself when nobody can wait for it
-        raise
     except (OSError, ValueError, ImportError, TypeError, RuntimeError) as error:
+        reason = str(error) or type(error).__name__
         raise ConfigurationError(
-            f"the Dask scheduler at {address} cannot be reached: {str(error) or type(error).__name__}; "
-            "is it running (`dask scheduler`), and is that its address?"
+            f"the Dask scheduler at {address} cannot be reached: {reason}; {_advice(address, security)}"
         ) from error
+    finally:
+        if client is not None and client.status != "running":
+            client.status = "closed"  # else it would close itself when nobody can wait for it
     return client
+
+
+def _advice(address: str, security: Security | None) -> str:
+    if security is None and not address.startswith("tls://"):
+        return "is it running (`dask scheduler`), and is that its address? One that speaks TLS has an address tls://…"
+    return (
+        "with TLS its address is tls://…, and the driver has to show a certificate of the scheduler's authority "
+        "(dask_tls_ca, dask_tls_cert, dask_tls_key)"
+    )
 
 
 def tls_security(ca: Path | str, cert: Path | str, key: Path | str) -> Security:
