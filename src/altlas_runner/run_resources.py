@@ -1,4 +1,4 @@
-"""What runs need beside their ALT file, and what a runner keeps of it over all of them: client, cluster, a thread."""
+"""What runs need beside their ALT file, and what a runner keeps of it over all of them: client, cluster, processes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from altlas_runner.ai_service import AiServiceClient, PriceTable
 from altlas_runner.config import RunnerConfig
 from altlas_runner.dask_engine import connection_for
+from altlas_runner.handlers import HandlerHost
 
 if TYPE_CHECKING:
     from altlas_runner.dask_executor import DaskConnection
@@ -27,6 +28,7 @@ class RunResources:
         is_open: whether things are kept now.
         kept_cluster: the cluster that is kept, or None.
         bundle_maker: the thread that makes the bundles one after the other, or None.
+        handler_host: has the threads and processes of handlers that are kept, or None.
     """
 
     def __init__(self, config: RunnerConfig) -> None:
@@ -36,6 +38,7 @@ class RunResources:
         self.is_open = False
         self.kept_cluster: DaskConnection | None = None
         self.bundle_maker: ThreadPoolExecutor | None = None
+        self.handler_host: HandlerHost | None = None
 
     async def open(self) -> None:
         """Keep things from now on.
@@ -47,6 +50,8 @@ class RunResources:
             # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
             self.bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
             stack.callback(self.bundle_maker.shutdown, wait=False)
+            self.handler_host = HandlerHost()
+            stack.push_async_callback(self.handler_host.aclose)
             if self._config.engine == "dask":
                 self.kept_cluster = await stack.enter_async_context(connection_for(self._config))
             self._kept = stack.pop_all()
@@ -55,7 +60,7 @@ class RunResources:
     async def close(self) -> None:
         """Close what was kept."""
         self.is_open = False
-        self._client = self.kept_cluster = self.bundle_maker = None
+        self._client = self.kept_cluster = self.bundle_maker = self.handler_host = None
         await self._kept.aclose()
 
     async def find_key(self) -> None:

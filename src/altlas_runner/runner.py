@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -21,6 +20,7 @@ from altlas_runner.dask_engine import concurrency_on, engine_on
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
 from altlas_runner.handlers import HandlerEngine, HandlerSource, handled_tasks, handlers_for, own_handlers
+from altlas_runner.handlers.artifact_directory import temporary_artifacts
 from altlas_runner.kept_settings import settings_to_keep
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor
@@ -39,9 +39,9 @@ __all__ = ["Runner"]
 class Runner:
     """Executes ALT files with one configuration.
 
-    As an async context manager it keeps one AI service client (its connections, its loaded model) over all runs inside
-    the block, from the first that asks a service, and makes their bundles one after the other; without, every run opens
-    and closes its own client.
+    As an async context manager it keeps one AI service client (its connections, its loaded model) and the processes of
+    handlers over all runs inside the block, from the first that needs them, and makes their bundles one after the
+    other; without, every run opens and closes its own.
 
     Args:
         config: the configuration; None reads environment and defaults.
@@ -223,10 +223,6 @@ class Runner:
                 if self.config.cache is not None:
                     executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
             engine, most_at_once = self._engine, self.config.max_concurrent_tasks
-            files = None
-            if handlers or engine:  # where handlers put their files until the bundle has them
-                place = TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True)
-                files = Path(stack.enter_context(place))
             if handlers and self.config.engine == "dask":
                 cluster = await resources.cluster(stack)
                 engine, handlers = engine_on(cluster, handlers, self.config), {}
@@ -237,7 +233,8 @@ class Runner:
                 most_at_once,
                 handlers=handlers,
                 engine=engine,
-                artifacts_dir=files,
+                handler_host=resources.handler_host,
+                artifacts_dir=stack.enter_context(temporary_artifacts()),  # until the bundle has them
                 artifact_store=generator.artifact_store(run_id, redactor=redactor, kept=order.artifacts),
                 on_event=on_event,
                 discretion=Discretion(redactor) if redactor else None,

@@ -31,6 +31,12 @@ async def memory(context: HandlerContext) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+@handler("pid", process=True)
+def pid(context: HandlerContext) -> int:
+    """Which process this is."""
+    return os.getpid()
+
+
 def alt_text(file_id: str, tasks: int = 2, **parameters: Any) -> str:
     """A file of so many tasks in a row."""
     given = {"task_type": "word", "file": file_id, **parameters}
@@ -62,7 +68,7 @@ def write_files(directory: Path, count: int, tasks: int = 2, **parameters: Any) 
 
 def runner_into(output_dir: Path, **options: Any) -> Runner:
     config = RunnerConfig(output_dir=output_dir, generate_graphs=False, max_concurrent_tasks=4, **options)
-    return Runner(config, handlers=[word, memory])
+    return Runner(config, handlers=[word, memory, pid])
 
 
 def run_batch(files: list[Path], output_dir: Path, **options: Any) -> BatchSummary:

@@ -16,6 +16,7 @@ from altlas_runner.batch import BatchFile, BatchRow, BatchSummary
 from altlas_runner.errors import BundleError, ConfigurationError
 from altlas_runner.execution import Outcome
 from tests.batch.many_files import alt_text, rows_in, run_batch, runner_into, word, write_files
+from tests.handlers.running import gone
 
 NIGHTLY = os.environ.get("ALTLAS_EXAMPLES") == "nightly"
 
@@ -65,6 +66,15 @@ def test_a_file_that_cannot_be_run_as_configured_is_refused_alone(tmp_path: Path
     assert statuses[str(files[0])][0] == "refused"
     assert "concurrency" in str(statuses[str(files[0])][1])
     assert statuses[str(files[1])][0] == "success"
+
+
+def test_files_share_the_processes_of_their_handlers(tmp_path: Path) -> None:
+    files = write_files(tmp_path / "in", 6, 1, task_type="pid")
+    assert run_batch(files, tmp_path / "out", files_at_once=1).is_success
+    bundles = [LastFile.from_path(tmp_path / "out" / str(row.last_file_id)) for row in rows_in(tmp_path / "out")]
+    (process,) = {last_file.task_results[0].output for last_file in bundles}
+    assert process != os.getpid()
+    assert gone(process)
 
 
 def test_inputs_of_the_batch_and_of_a_file_are_given(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import tempfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from altlas_runner.dask_executor.serving import Say, Service, serve
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.execution import DEADLINE_PASSED, Outcome, TaskAttempt
 from altlas_runner.handlers import Handler, load_function, source_digest
+from altlas_runner.handlers.artifact_directory import temporary_artifacts
 from altlas_runner.handlers.outcomes import outcome_to_json
 
 __all__ = ["run_task"]
@@ -39,8 +39,8 @@ async def _attempt(body: Mapping[str, Any], service: Service, say: Say) -> dict[
         return _answer(Outcome.failed("DASK_WORKER", str(error)))
     attempt = attempt_of(call, payload)
     attempt.emit = partial(_emit, say)
-    with tempfile.TemporaryDirectory(prefix="altlas-runner-", ignore_cleanup_errors=True) as directory:
-        attempt.files = Path(directory, "task")
+    with temporary_artifacts() as directory:
+        attempt.files = directory / "task"
         try:
             async with asyncio.timeout(call.remaining_seconds) as limit:
                 if call.remaining_seconds is not None:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from altlas_runner.errors import HandlerError
 
-__all__ = ["ArtifactDirectory", "temporary_artifacts_path"]
+__all__ = ["ArtifactDirectory", "temporary_artifacts", "temporary_artifacts_path"]
 
 
 def temporary_artifacts_path() -> Path:
     """A new name in the system's directory for temporary files; nothing is made there yet."""
     return Path(tempfile.gettempdir(), f"altlas-runner-{uuid4().hex}")
+
+
+@contextmanager
+def temporary_artifacts() -> Iterator[Path]:
+    """The same for a block: what was made there is removed at its end. Most handlers make no files, and nothing is."""
+    path = temporary_artifacts_path()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 class ArtifactDirectory:

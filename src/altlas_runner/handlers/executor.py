@@ -62,6 +62,7 @@ class HandlerExecutor:
         handlers: by task type.
         executor: for all other tasks; None when there are none.
         engine: runs handlers of its own elsewhere; those given here go before them.
+        host: runs the handlers, and is left open; None takes a new one, which `aclose` closes.
         artifacts_dir: where each task with a handler gets a directory for its files; None takes a temporary one.
 
     Attributes:
@@ -79,6 +80,7 @@ class HandlerExecutor:
         executor: Executor | None,
         *,
         engine: HandlerEngine | None = None,
+        host: HandlerHost | None = None,
         artifacts_dir: Path | None = None,
     ) -> None:
         if is_loading_script():
@@ -100,7 +102,8 @@ class HandlerExecutor:
                 each.place()  # says now what is wrong with it
         self._directory_number = {task_id: number for number, task_id in enumerate(self._handler_of)}
         self._artifacts_dir = (artifacts_dir or temporary_artifacts_path()).absolute()
-        self._host = HandlerHost()
+        self._host = host or HandlerHost()
+        self._owns_host = host is None
 
     @property
     def handled(self) -> Mapping[str, Handler]:
@@ -131,8 +134,9 @@ class HandlerExecutor:
         return None if number is None else self._artifacts_dir / f"{number}-{_UNSAFE.sub('_', task_id[:40])}"
 
     async def aclose(self) -> None:
-        """Leave no process behind, and no thread but those that refuse to stop."""
-        await self._host.aclose()
+        """Leave no process behind, and no thread but those that refuse to stop, unless they are somebody else's."""
+        if self._owns_host:
+            await self._host.aclose()
 
 
 def _refuse_tasks_without_handler(

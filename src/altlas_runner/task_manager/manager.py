@@ -17,7 +17,7 @@ from altlas_runner.alt_file import AltFile, Task, TaskGraph, validate_alt_file
 from altlas_runner.alt_file.reference_checks import outputs_used_by
 from altlas_runner.errors import AltValidationError, ConfigurationError, ReferenceNotFoundError
 from altlas_runner.execution import NO_PREFERENCES, ArtifactStore, Executor, Preferences, RetryingExecutor, RunInfo
-from altlas_runner.handlers import HandlerEngine, HandlerExecutor, HandlerSource, collect_handlers
+from altlas_runner.handlers import HandlerEngine, HandlerExecutor, HandlerHost, HandlerSource, collect_handlers
 from altlas_runner.results import TaskResult
 from altlas_runner.retrying import RetryPolicy
 from altlas_runner.shared_slots import SharedSlots, SlottedExecutor
@@ -58,6 +58,7 @@ class TaskManager:
         handlers: functions by the `parameters.task_type` of the tasks they do, or a list of those that `@handler`
             named. All other tasks go to the executor.
         engine: runs handlers of its own elsewhere, such as a `DaskExecutor`; `handlers` go before those.
+        handler_host: runs the handlers, and is left open; None takes a new one for this run.
         artifacts_dir: where handlers put files, in a directory for each task; None takes a new temporary directory.
         artifact_store: keeps the artifacts of tasks as these complete, such as
             `LastFileGenerator.artifact_store(run_id)`; without one, what handlers and executors give away beside their
@@ -103,6 +104,7 @@ class TaskManager:
         *,
         handlers: HandlerSource | None = None,
         engine: HandlerEngine | None = None,
+        handler_host: HandlerHost | None = None,
         artifacts_dir: Path | None = None,
         artifact_store: ArtifactStore | None = None,
         on_event: Observer | Sequence[Observer] | None = None,
@@ -135,7 +137,12 @@ class TaskManager:
             raise AltValidationError(diagnostics)
         self.run_id = run_id or new_run_id()
         self._handlers = HandlerExecutor(
-            alt_file, collect_handlers(handlers), executor, engine=engine, artifacts_dir=artifacts_dir
+            alt_file,
+            collect_handlers(handlers),
+            executor,
+            engine=engine,
+            host=handler_host,
+            artifacts_dir=artifacts_dir,
         )
         if executor is None or self._handlers.handled:
             executor = self._handlers
