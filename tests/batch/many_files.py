@@ -20,6 +20,8 @@ async def word(context: HandlerContext) -> dict[str, Any]:
         os.write(descriptor, f"{context.parameters['file']}\n".encode())
         os.close(descriptor)
     await asyncio.sleep(context.parameters.get("seconds", 0))
+    while (gate := context.parameters.get("until")) is not None and not Path(gate).exists():
+        await asyncio.sleep(0.02)
     if context.parameters.get("fails"):
         raise HandlerError("no such word", error_code="NO_WORD")
     return {"text": f"a word about {context.task.id}"}
@@ -78,3 +80,8 @@ def run_batch(files: list[Path], output_dir: Path, **options: Any) -> BatchSumma
 
 def rows_in(output_dir: Path) -> list[BatchRow]:
     return list(rows_of(output_dir / "index.jsonl"))
+
+
+def bundles_in(output_dir: Path) -> set[str]:
+    """The names of all directories there: nothing else than bundles may stand beside the index."""
+    return {each.name for each in output_dir.iterdir() if each.is_dir()}

@@ -111,7 +111,7 @@ def test_the_page_of_a_large_batch_stays_small(tmp_path: Path) -> None:
     for row in rows:
         summary.add(row)
     (tmp_path / "index.jsonl").write_bytes(b"".join(row.to_line() for row in rows))
-    write_pages(tmp_path, summary)
+    write_pages(tmp_path, summary, {row.key for row in rows})
     page = (tmp_path / "batch.html").read_text()
     assert page.count("<tr>") == MOST_ROWS + 1
     assert "The first 1,000 are shown" in page

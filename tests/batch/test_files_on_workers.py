@@ -35,7 +35,7 @@ def test_files_run_on_workers(cluster: LocalCluster, unit: str, tmp_path: Path) 
             workers.add(row.worker if unit == "file" else last_file.task_results[0].attempts[0].service)
     assert len(workers) == 2
     assert all(str(worker).startswith("tcp://") for worker in workers)
-    assert on(cluster, tmp_path / "out", files, unit).skipped == 12
+    assert on(cluster, tmp_path / "out", files, unit).skipped == 11
 
 
 def test_a_large_file_goes_through_the_store(cluster: LocalCluster, tmp_path: Path) -> None:

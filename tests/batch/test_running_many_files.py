@@ -15,7 +15,7 @@ from altlas_runner import LastFile, Runner, RunnerConfig, TaskAttempt
 from altlas_runner.batch import BatchFile, BatchRow, BatchSummary
 from altlas_runner.errors import BundleError, ConfigurationError
 from altlas_runner.execution import Outcome
-from tests.batch.many_files import alt_text, rows_in, run_batch, runner_into, word, write_files
+from tests.batch.many_files import alt_text, bundles_in, rows_in, run_batch, runner_into, word, write_files
 from tests.handlers.running import gone
 
 NIGHTLY = os.environ.get("ALTLAS_EXAMPLES") == "nightly"
@@ -162,6 +162,7 @@ def test_cancelling_leaves_an_index_that_a_resume_goes_on_with(tmp_path: Path) -
     assert again.is_success
     assert again.skipped == len(finished)
     assert len(log.read_text().split()) == 30 - len(finished)
+    assert bundles_in(tmp_path / "out") == {row.last_file_id for row in rows_in(tmp_path / "out")}
 
 
 @pytest.mark.slow
@@ -181,6 +182,7 @@ def test_a_batch_that_is_killed_goes_on_without_the_rows_that_were_written(tmp_p
     summary = run_batch(files, out)
     assert summary.is_success
     assert summary.skipped == written >= 20
+    assert bundles_in(out) == {row.last_file_id for row in rows_in(out)}
     assert all((out / str(row.last_file_id) / "result.last").exists() for row in rows_in(out))
 
 

@@ -25,22 +25,35 @@ _MOST_DIAGNOSTICS = 20
 
 
 async def run_file_here(
-    runner: Runner, path: str, content: bytes, sha256: str, *, inputs: Mapping[str, Any], seed: int | None
+    runner: Runner,
+    content: bytes,
+    provenance: Mapping[str, str],
+    *,
+    inputs: Mapping[str, Any],
+    seed: int | None,
+    going_on: Path | None,
 ) -> BatchRow:
     """Run a file and say how it ended; it never raises for what the file holds.
+
+    Args:
+        runner: runs it.
+        content: of the file.
+        provenance: its path, its SHA-256 and that of its inputs, as `provenance_of` says them.
+        inputs: of the file.
+        seed: of the jitter between attempts.
+        going_on: the bundle of an interrupted run of the same, which goes on; None begins one.
 
     Raises:
         BundleError: the bundle cannot be written.
     """
+    path, sha256 = provenance["alt_file_path"], provenance["alt_file_sha256"]
     try:
         is_yaml = Path(path).suffix.lower() in _YAML_SUFFIXES
         alt_file = AltParser().parse_from_string(content, is_yaml=is_yaml)
-        last_file = await runner.execute(
-            alt_file,
-            seed=seed,
-            inputs=inputs,
-            provenance={"alt_file_path": path, "alt_file_sha256": sha256},
-        )
+        if going_on is not None:
+            last_file = await runner.resume(going_on, alt_file, inputs=inputs, seed=seed)
+        else:
+            last_file = await runner.execute(alt_file, seed=seed, inputs=inputs, provenance=provenance)
     except AltParseError as error:
         found = [diagnostic.to_dict() for diagnostic in error.diagnostics[:_MOST_DIAGNOSTICS]]
         return BatchRow(path, sha256, "invalid", diagnostics=found)

@@ -1,6 +1,6 @@
 """`index.jsonl`: one line for each file of a batch, added as files end, so that a batch can go on where it was ended.
 
-Lines are written whole and made durable in groups. A line that a crash cut is dropped when the batch goes on.
+Lines are written as files end and made durable in groups. One that a full disk cut is dropped when the batch goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Self
 from altlas_runner.atomic_file import sync_directory, write_atomically
 from altlas_runner.batch.rows import BatchRow
 from altlas_runner.errors import BundleError
+from altlas_runner.task_manager.journal import Lock
 
 __all__ = ["INDEX_NAME", "BatchIndex", "rows_of", "sha256_of"]
 
@@ -26,52 +27,28 @@ _GROUP_SECONDS = 0.2
 
 
 class BatchIndex:
-    """The index of one output directory, open for adding. Use it as an async context manager.
+    """The index of one output directory, which nobody else has meanwhile. Use it as an async context manager.
 
     Args:
         output_dir: made when it is missing.
 
-    Attributes:
-        finished: the paths of the files that need not be run again, filled by `keep`.
-
     Raises:
-        BundleError: it cannot be read or written.
+        BundleError: it cannot be read or written, or another batch has it.
     """
 
     def __init__(self, output_dir: Path) -> None:
         self._path = output_dir / INDEX_NAME
-        self.finished: set[str] = set()
-        self._untold: list[bytes] = []
-        self._writing: asyncio.Task[None] | None = None
-        self._hurry = asyncio.Event()
+        self._lock: Lock | None = None
         self._descriptor = -1
-
-    def keep(self, is_wanted: Callable[[BatchRow], bool]) -> None:
-        """Keep the rows of an earlier run whose files are finished and still what they were; drop all others.
-
-        Args:
-            is_wanted: whether the row of a finished file is to be kept: the others are run again.
-        """
-
-        def lines() -> Iterator[bytes]:
-            for row in rows_of(self._path):
-                if row.path not in self.finished and row.is_finished and is_wanted(row) and _is_unchanged(row):
-                    self.finished.add(row.path)
-                    yield row.to_line()
-
-        try:
-            if self._path.exists():
-                write_atomically(self._path, lines())
-        except OSError as error:
-            raise BundleError(self._path, f"the index cannot be written: {error.strerror or error}") from error
+        self._syncing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
+        self._has_new = False
 
     async def __aenter__(self) -> Self:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            sync_directory(self._path.parent)
+            await asyncio.to_thread(self._open)
         except OSError as error:
-            raise BundleError(self._path, f"the index cannot be written: {error.strerror or error}") from error
+            raise self._refused(error) from error
         return self
 
     async def __aexit__(
@@ -79,45 +56,72 @@ class BatchIndex:
     ) -> None:
         try:
             self._hurry.set()
-            if self._writing is not None:
-                await self._writing
-            self._write(self._take())
+            if self._syncing is not None:
+                await self._syncing
         finally:
             os.close(self._descriptor)
+            if self._lock is not None:
+                self._lock.release()
 
-    def add(self, row: BatchRow) -> None:
-        """A file has ended: its row is on the disk within a fifth of a second.
+    def keep(self, counts: Callable[[BatchRow], bool]) -> None:
+        """Keep the rows of earlier runs that still count. It blocks; nothing may be added meanwhile.
+
+        Args:
+            counts: asked for each row in turn.
 
         Raises:
-            BundleError: an earlier row could not be written.
+            OSError: the index cannot be written.
+            BundleError: it cannot be read.
         """
-        if self._writing is not None and self._writing.done():
-            self._writing.result()
-            self._writing = None
-        self._untold.append(row.to_line())
-        if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._write_group())
+        write_atomically(self._path, (row.to_line() for row in rows_of(self._path) if counts(row)))
+        os.close(self._descriptor)
+        self._descriptor = self._opened()
 
-    async def _write_group(self) -> None:
-        """Write what has gathered, in a thread: a disk may take its time."""
+    def add(self, row: BatchRow) -> None:
+        """Add the row of a file that has ended. A kill does not undo it, nor, a fifth of a second later, a power loss.
+
+        Raises:
+            BundleError: it cannot be written, or earlier rows could not be made durable.
+        """
+        if self._syncing is not None and self._syncing.done():
+            self._syncing.result()
+            self._syncing = None
+        line = row.to_line()
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+        except OSError as error:
+            raise self._refused(error) from error
+        self._has_new = True
+        if self._syncing is None:
+            self._syncing = asyncio.get_running_loop().create_task(self._sync_soon())
+
+    async def _sync_soon(self) -> None:
+        """Make durable what has gathered, in a thread: a disk may take its time."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), _GROUP_SECONDS)
-        while lines := self._take():
-            await asyncio.to_thread(self._write, lines)
+        while self._has_new:
+            self._has_new = False
+            try:
+                await asyncio.to_thread(os.fsync, self._descriptor)
+            except OSError as error:
+                raise self._refused(error) from error
 
-    def _take(self) -> bytes:
-        lines, self._untold = b"".join(self._untold), []
-        return lines
-
-    def _write(self, lines: bytes) -> None:
-        if not lines:
-            return
+    def _open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(self._path.parent, "batch.lock", "a batch into this directory")
         try:
-            while lines:
-                lines = lines[os.write(self._descriptor, lines) :]
-            os.fsync(self._descriptor)
-        except OSError as error:
-            raise BundleError(self._path, f"the index cannot be written: {error.strerror or error}") from error
+            self._descriptor = self._opened()
+            sync_directory(self._path.parent)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _opened(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+    def _refused(self, error: OSError) -> BundleError:
+        return BundleError(self._path, f"the index cannot be written: {error.strerror or error}")
 
 
 def rows_of(path: Path) -> Iterator[BatchRow]:
@@ -140,10 +144,3 @@ def rows_of(path: Path) -> Iterator[BatchRow]:
 def sha256_of(content: bytes) -> str:
     """The SHA-256 by which the content of a file is known."""
     return hashlib.sha256(content).hexdigest()
-
-
-def _is_unchanged(row: BatchRow) -> bool:
-    try:
-        return sha256_of(Path(row.path).read_bytes()) == row.sha256
-    except OSError:
-        return False

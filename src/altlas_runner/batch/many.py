@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from altlas_runner.batch.file_runs import run_file_here
+from altlas_runner.batch.going_on import UNFINISHED_NAME, provenance_of
 from altlas_runner.batch.rows import BatchRow, BatchSummary
 from altlas_runner.batch.running import OnRow, run_batch
 from altlas_runner.batch.sources import BatchFile
@@ -67,22 +70,32 @@ async def execute_many(
         raise ConfigurationError(f"files_at_once must be 1 or more, not {files_at_once}")
     if unit == "task" and cluster is None:
         raise ConfigurationError("single tasks can be given only to the workers of a cluster: use the engine dask")
-    run: Callable[..., Coroutine[Any, Any, BatchRow]] = partial(run_file_here, runner)
+    output_dir = Path(config.output_dir)
+    inside = copy.copy(runner)  # shares its client, its cluster and what `cancel` cancels
+    inside.config = config.model_copy(update={"output_dir": output_dir / UNFINISHED_NAME})
+    run: Callable[..., Coroutine[Any, Any, BatchRow]] = partial(run_file_here, inside)
     if cluster is not None and unit == "file":
         from altlas_runner.batch.on_workers import FilesOnWorkers  # Dask is large, and an extra
 
-        run = FilesOnWorkers(cluster, config, handlers, stopping).run
+        run = FilesOnWorkers(cluster, inside.config, handlers, stopping).run
 
-    async def run_file(file: BatchFile, content: bytes, sha256: str) -> BatchRow:
-        return await run(str(file.path), content, sha256, inputs={**inputs, **file.inputs}, seed=seed)
+    async def run_file(file: BatchFile, content: bytes, sha256: str, going_on: Path | None) -> BatchRow:
+        return await run(content, provenance_of(file, sha256), inputs=file.inputs, seed=seed, going_on=going_on)
 
     threads = 0 if cluster is None else cluster.threads
     return await run_batch(
-        [each if isinstance(each, BatchFile) else BatchFile(Path(each)) for each in files],
+        (_with_inputs(each, inputs) for each in files),
         run_file,
-        Path(config.output_dir),
+        output_dir,
         files_at_once=files_at_once or max(_FILES_AT_ONCE, _FILES_A_THREAD * threads),
         stopping=stopping,
         retry_failed=retry_failed,
         on_row=on_row,
     )
+
+
+def _with_inputs(file: Path | str | BatchFile, inputs: Mapping[str, Any]) -> BatchFile:
+    """The file with the inputs of all files; its own go before them."""
+    if not isinstance(file, BatchFile):
+        return BatchFile(Path(file), inputs)
+    return replace(file, inputs={**inputs, **file.inputs} if file.inputs else inputs)

@@ -51,7 +51,9 @@ class _File:
     def refuse(self, status: RowStatus, error: str, worker: str | None = None) -> None:
         """End without a run."""
         if not self.row.done():
-            self.row.set_result(BatchRow(self.body["path"], self.body["sha256"], status, error=error, worker=worker))
+            known = self.body["provenance"]
+            path, sha256 = known["alt_file_path"], known["alt_file_sha256"]
+            self.row.set_result(BatchRow(path, sha256, status, error=error, worker=worker))
 
 
 class FilesOnWorkers:
@@ -104,20 +106,28 @@ class FilesOnWorkers:
         }
 
     async def run(
-        self, path: str, content: bytes, sha256: str, *, inputs: Mapping[str, Any], seed: int | None
+        self,
+        content: bytes,
+        provenance: Mapping[str, str],
+        *,
+        inputs: Mapping[str, Any],
+        seed: int | None,
+        going_on: Path | None,
     ) -> BatchRow:
-        """Have a file run. One that is lost with its worker is run again, from its beginning, at most twice.
+        """Have a file run, as `run_file_here` does. One that is lost is run again, as a new run, at most twice.
 
         Its bundle must be in the output directory then: driver and workers share it.
         """
         given: Any = content.decode(errors="surrogateescape")
+        body: dict[str, Any] = {"provenance": dict(provenance), "inputs": dict(inputs), "seed": seed}
+        file = _File(body, asyncio.get_running_loop().create_future())
         try:
             if len(content) > MOST_INLINE_BYTES:
                 given = await asyncio.to_thread(self._store.put, content)
         except StoreError as error:
-            return BatchRow(path, sha256, "refused", error=str(error))
-        body = {"path": path, "sha256": sha256, "inputs": dict(inputs), "seed": seed, "content": given}
-        file = _File(body, asyncio.get_running_loop().create_future())
+            file.refuse("refused", str(error))
+            return await file.row
+        body |= {"content": given, "going_on": None if going_on is None else going_on.name}
         self._waiting.append(file)
         self._send()
         try:
@@ -127,7 +137,7 @@ class FilesOnWorkers:
                 await asyncio.to_thread(self._store.remove, given)
         if row.last_file_id and not (self._output_dir / row.last_file_id / RESULT_NAME).is_file():
             text = f"the worker wrote the bundle, but not into {self._output_dir} here: all must share that directory"
-            return BatchRow(path, sha256, "refused", error=text, worker=row.worker)
+            return BatchRow(row.path, row.sha256, "refused", error=text, worker=row.worker)
         return row
 
     def _send(self) -> None:
@@ -185,6 +195,7 @@ class FilesOnWorkers:
         if file.tries >= _MOST_TRIES or self._stopping.is_set():
             file.refuse("lost", f"{error.code}: {error}", error.worker)
         else:
+            file.body["going_on"] = None  # the worker may be there still, and have that run
             self._waiting.append(file)
 
 
@@ -219,8 +230,14 @@ async def _execute(body: Mapping[str, Any], service: Service, say: Say) -> None:
             content = await asyncio.to_thread(store.take, given)
         else:
             content = given.encode(errors="surrogateescape")
+        going_on = file["going_on"]
         row = await run_file_here(
-            runner, file["path"], content, file["sha256"], inputs=file["inputs"], seed=file["seed"]
+            runner,
+            content,
+            file["provenance"],
+            inputs=file["inputs"],
+            seed=file["seed"],
+            going_on=None if going_on is None else Path(runner.config.output_dir) / going_on,
         )
         say({"number": number, "row": row.to_line().decode(), "worker": worker})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from urllib.parse import quote
 from altlas_runner.atomic_file import write_atomically
 from altlas_runner.batch.index import INDEX_NAME, rows_of
 from altlas_runner.batch.rows import BatchRow, BatchSummary
+from altlas_runner.batch.sources import FileKey
 from altlas_runner.errors import BundleError
 from altlas_runner.last_file.report.formats import format_cost, format_duration
 from altlas_runner.last_file.table_page import MOST_ROWS, table_page
@@ -23,15 +24,15 @@ PAGE_NAME = "batch.html"
 _LONGEST = 300
 
 
-def write_pages(output_dir: Path, summary: BatchSummary) -> None:
-    """Write both beside the index, whose rows the page shows.
+def write_pages(output_dir: Path, summary: BatchSummary, files: Collection[FileKey]) -> None:
+    """Write both beside the index, whose rows of these files the page shows.
 
     Raises:
         BundleError: one of them cannot be written.
     """
     index = output_dir / INDEX_NAME
-    troubled = islice((row for row in rows_of(index) if row.status != "success"), MOST_ROWS)
-    successful = islice((row for row in rows_of(index) if row.status == "success"), MOST_ROWS)
+    troubled = islice((row for row in rows_of(index) if row.key in files and row.status != "success"), MOST_ROWS)
+    successful = islice((row for row in rows_of(index) if row.key in files and row.status == "success"), MOST_ROWS)
     page = render_page(summary, list(troubled), list(successful))
     try:
         write_atomically(output_dir / SUMMARY_NAME, json.dumps(summary.to_json(), indent=2).encode() + b"\n")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from functools import cache
+from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
+from altlas_runner.batch.sources import FileKey
 from altlas_runner.event_json import rfc3339
 from altlas_runner.last_file import LastFile
+from altlas_runner.last_file.bundle import RUN_ID
 from altlas_runner.last_file.models import FORMAT_VERSION
 from altlas_runner.statuses import STOPPING_CODES
 
@@ -17,8 +23,8 @@ __all__ = ["BatchRow", "BatchSummary", "RowStatus"]
 
 RowStatus = Literal["success", "partial_success", "failure", "invalid", "refused", "cancelled", "lost"]
 """How a file ended: the first three as its LAST file says; invalid: it has errors (`diagnostics`); refused: it could
-not be run as the batch is configured; cancelled: the batch was interrupted; lost: its worker was. A resume runs files
-again that were cancelled or lost."""
+not be run as the batch is configured; cancelled: the batch was interrupted; lost: its worker was. A resume passes over
+the first three alone."""
 
 _ALWAYS_SAID = ("sha256", "cost")
 
@@ -30,6 +36,8 @@ class BatchRow:
     Attributes:
         path: of the file.
         sha256: of its content, or None when it cannot be read.
+        inputs_sha256: of the inputs that it was given (JSON, sorted by name), or None without any.
+        line: of the manifest in which the file stands, from 1; None when there is no manifest.
         status: how it ended.
         last_file_id: the id of its run, and the name of its bundle beside the index; None when nothing was run.
         tasks: how many results it has.
@@ -60,11 +68,18 @@ class BatchRow:
     output_tokens: int = 0
     cost: float | None = None
     worker: str | None = None
+    inputs_sha256: str | None = None
+    line: int | None = None
+
+    @property
+    def key(self) -> FileKey:
+        """By which the file is known, as that of a `BatchFile`."""
+        return self.path, self.inputs_sha256
 
     @property
     def is_finished(self) -> bool:
-        """Whether a resume passes the file over as long as its content is the same."""
-        return self.status not in ("cancelled", "lost") and self.sha256 is not None
+        """Whether a resume passes the file over as long as its content is the same: it was run to its end."""
+        return self.status in ("success", "partial_success", "failure")
 
     def to_line(self) -> bytes:
         """The row as one line of JSON; most of what is nothing is left out."""
@@ -78,13 +93,13 @@ class BatchRow:
         Raises:
             ValueError: the line is no row.
         """
-        said = json.loads(line)
-        if not isinstance(said, dict) or said.get("status") not in get_args(RowStatus):
-            raise ValueError("not a row of a batch")
         try:
-            return cls(**said)
-        except TypeError as error:
-            raise ValueError("not a row of a batch") from error
+            row = _row_adapter().validate_python(json.loads(line))  # the parser of pydantic knows no odd file names
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        if row.last_file_id is not None and not re.fullmatch(RUN_ID, row.last_file_id):
+            raise ValueError("not the id of a run")
+        return row
 
     @classmethod
     def of_run(cls, path: str, sha256: str, last_file: LastFile, *, cancelled: bool) -> BatchRow:
@@ -113,6 +128,11 @@ class BatchRow:
             output_tokens=sum(usage.output_tokens for usage in usages),
             cost=sum(costs) if usages and len(costs) == len(usages) else None,
         )
+
+
+@cache
+def _row_adapter() -> TypeAdapter[BatchRow]:
+    return TypeAdapter(BatchRow)
 
 
 @dataclass(slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from altlas_runner.alt_file import AltParser, Diagnostic
+from altlas_runner.batch.going_on import Earlier, clear_unfinished, finish_bundle, take_up
 from altlas_runner.batch.index import INDEX_NAME, BatchIndex, rows_of, sha256_of
 from altlas_runner.batch.page import write_pages
 from altlas_runner.batch.rows import BatchRow, BatchSummary
@@ -19,12 +21,13 @@ __all__ = ["OnRow", "run_batch"]
 OnRow = Callable[[BatchRow, BatchSummary], None]
 """Told each row as its file ends, and how the batch stands."""
 
-RunFile = Callable[[BatchFile, bytes, str], Awaitable[BatchRow]]
-"""Runs one file: the file, its content and the content's SHA-256. It never raises for what a file can hold."""
+RunFile = Callable[[BatchFile, bytes, str, Path | None], Awaitable[BatchRow]]
+"""Runs one file: the file, its content, the content's SHA-256, and the bundle of an interrupted run that goes on. It
+never raises for what a file can hold."""
 
 
 async def run_batch(
-    files: Sequence[BatchFile],
+    files: Iterable[BatchFile],
     run_file: RunFile,
     output_dir: Path,
     *,
@@ -36,8 +39,8 @@ async def run_batch(
     """Run the files that have not finished in an earlier run of this batch; write index, summary and page.
 
     Args:
-        files: each once.
-        run_file: runs one.
+        files: one that is there twice is run once.
+        run_file: runs one, in the directory `unfinished` of the output directory.
         output_dir: of the index.
         files_at_once: how many files are in flight at one time.
         stopping: when it is set, no further file is begun.
@@ -45,48 +48,56 @@ async def run_batch(
         on_row: told each row as its file ends.
 
     Raises:
-        BundleError: the index, a bundle or a page cannot be written.
+        BundleError: the index, a bundle or a page cannot be written, or another batch writes there.
     """
     began = time.monotonic()
-    summary = BatchSummary(len(files))
-    index = BatchIndex(output_dir)
-    names = {str(each.path) for each in files}
-    await asyncio.to_thread(index.keep, lambda row: row.path in names and (row.status == "success" or not retry_failed))
-    for row in rows_of(output_dir / INDEX_NAME):
-        summary.add(row, earlier=True)
-    left = iter([each for each in files if str(each.path) not in index.finished])
+    by_key = {each.key: each for each in files}
+    summary = BatchSummary(len(by_key))
+    async with BatchIndex(output_dir) as index:
+        earlier = await asyncio.to_thread(take_up, output_dir, index, by_key, retry_failed=retry_failed)
+        for row in rows_of(output_dir / INDEX_NAME):
+            if row.key in by_key:
+                summary.add(row, earlier=True)
+        left = (file for key, file in by_key.items() if key not in earlier.finished)
 
-    async def work() -> None:
-        for file in left:
-            if stopping.is_set():
-                summary.interrupted = True
-                return
-            row = await _row_of(file, run_file)
-            index.add(row)
-            summary.add(row)
-            summary.interrupted |= row.status == "cancelled"
-            summary.elapsed_seconds = time.monotonic() - began
-            if on_row is not None:
-                on_row(row, summary)
+        async def work() -> None:
+            for file in left:
+                if stopping.is_set():
+                    summary.interrupted = True
+                    return
+                row = await _row_of(file, run_file, earlier)
+                index.add(row)
+                if row.last_file_id is not None:
+                    finish_bundle(output_dir, row.last_file_id)
+                summary.add(row)
+                summary.interrupted |= row.status == "cancelled"
+                summary.elapsed_seconds = time.monotonic() - began
+                if on_row is not None:
+                    on_row(row, summary)
 
-    async with index:
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(files_at_once, len(files))):
+                for _ in range(min(files_at_once, len(by_key))):
                     group.create_task(work())
         except* AltlasRunnerError as errors:
             raise errors.exceptions[0] from None
-    summary.elapsed_seconds = time.monotonic() - began
-    await asyncio.to_thread(write_pages, output_dir, summary)
+        finally:
+            clear_unfinished(output_dir, () if summary.rows < summary.files or summary.interrupted else by_key)
+        summary.elapsed_seconds = time.monotonic() - began
+        await asyncio.to_thread(write_pages, output_dir, summary, by_key.keys())
     return summary
 
 
-async def _row_of(file: BatchFile, run_file: RunFile) -> BatchRow:
+async def _row_of(file: BatchFile, run_file: RunFile, earlier: Earlier) -> BatchRow:
+    path, inputs_sha256 = file.key
     try:
         content = file.path.read_bytes()
     except (OSError, ValueError):
-        return BatchRow(str(file.path), None, "invalid", diagnostics=[each.to_dict() for each in _why(file.path)])
-    return await run_file(file, content, sha256_of(content))
+        row = BatchRow(path, None, "invalid", diagnostics=[each.to_dict() for each in _why(file.path)])
+    else:
+        sha256 = sha256_of(content)
+        row = await run_file(file, content, sha256, earlier.run_of(file, sha256))
+    return replace(row, inputs_sha256=inputs_sha256, line=file.line)
 
 
 def _why(path: Path) -> list[Diagnostic]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,10 @@ from typing import Any
 
 from altlas_runner.errors import ConfigurationError
 
-__all__ = ["BatchFile", "batch_files"]
+__all__ = ["BatchFile", "FileKey", "batch_files"]
+
+FileKey = tuple[str, str | None]
+"""By which a file of a batch is known: its path, and the SHA-256 of its inputs, or None without any."""
 
 _ALT_SUFFIXES = (".alt", ".json", ".yaml", ".yml")
 
@@ -23,10 +27,20 @@ class BatchFile:
     Attributes:
         path: as it stands in the index.
         inputs: values for references to inputs, for this file alone.
+        line: of the manifest in which it stands, from 1; None without one.
     """
 
     path: Path
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    line: int | None = None
+
+    @property
+    def key(self) -> FileKey:
+        """By which the file is known: one path with other inputs is another file."""
+        path = str(self.path)
+        if not self.inputs:
+            return path, None
+        return path, hashlib.sha256(json.dumps(self.inputs, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def batch_files(source: str, output_dir: Path) -> list[BatchFile]:
@@ -56,7 +70,7 @@ def batch_files(source: str, output_dir: Path) -> list[BatchFile]:
     found = [each for each in found if outside not in each.path.absolute().parents and not each.path.is_dir()]
     if not found:
         raise ConfigurationError(f"{source}: there is no ALT file (*.alt, *.json, *.yaml, *.yml)")
-    return list({each.path: each for each in found}.values())
+    return list({each.key: each for each in found}.values())
 
 
 def _in_manifest(manifest: Path) -> Iterator[BatchFile]:
@@ -85,4 +99,4 @@ def _entry(manifest: Path, number: int, line: str) -> BatchFile:
     if not isinstance(inputs, dict) or unknown:
         what = f"there is no field {min(unknown)!r}" if unknown else "the inputs must be an object"
         raise ConfigurationError(f"{manifest}, line {number}: {what}")
-    return BatchFile(manifest.parent / path, inputs)
+    return BatchFile(manifest.parent / path, inputs, number)

@@ -21,28 +21,30 @@ _PATIENCE_SECONDS = 1.0
 
 
 class Lock:
-    """The lock of a bundle, held by this process from here to `release`.
+    """The lock of a directory, such as that of a bundle, held by this process from here to `release`.
 
     The system takes it away when the process ends, however that happens; a process that was made by fork does not
     keep it.
 
     Args:
         directory: of the bundle.
+        name: of the file.
+        what: is locked, in words.
 
     Raises:
         JournalError: another process has it, and the error names that; or the file cannot be made.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / LOCK_NAME
+    def __init__(self, directory: Path, name: str = LOCK_NAME, what: str = "the run") -> None:
+        self._path = directory / name
         until = time.monotonic() + _PATIENCE_SECONDS
         try:
             while (descriptor := _locked(self._path)) is None:
                 owner = _named_owner(self._path)
                 if owner is not None and _is_alive(owner):
-                    raise JournalError(directory, f"the run is going on: process {owner} has it")
+                    raise JournalError(directory, f"{what} is going on: process {owner} has it")
                 if time.monotonic() > until:
-                    raise JournalError(directory, "the run is locked by a process that cannot be told")
+                    raise JournalError(directory, f"{what} is locked by a process that cannot be told")
                 time.sleep(0.01)
             self._descriptor: int | None = descriptor
             os.ftruncate(descriptor, 0)
