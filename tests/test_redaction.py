@@ -146,3 +146,11 @@ def test_logs_show_no_secret_while_a_run_goes_on(name: str, caplog: pytest.LogCa
     assert "planted" not in caplog.text
     assert caplog.text.count("[redacted]") == 3  # also in the quoted line of code
     assert "ValueError" in caplog.text
+
+
+def test_whoever_is_given_a_value_is_told_the_secrets_in_it_and_no_others() -> None:
+    redactor = Redactor(["s3cret one", "another-key"])
+    assert redactor.found_in({"text": ["use s3cret one", 7]}) == ["s3cret one"]
+    assert redactor.found_in({"another%2Dkey": None}) == ["another-key"]
+    assert redactor.found_in({"text": "nothing"}) == []
+    assert Redactor(()).found_in("s3cret one") == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from altlas_runner.config import RunnerConfig
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.handlers import Handler, HandlerEngine
+from altlas_runner.redaction import Redactor
 
 if TYPE_CHECKING:
     from altlas_runner.dask_executor import DaskConnection
@@ -34,11 +35,13 @@ def connection_for(config: RunnerConfig) -> DaskConnection:
     return DaskConnection(config.dask_address, security=security)
 
 
-def engine_on(cluster: DaskConnection, handlers: Mapping[str, Handler], config: RunnerConfig) -> HandlerEngine:
-    """What runs these handlers on the cluster."""
+def engine_on(
+    cluster: DaskConnection, handlers: Mapping[str, Handler], config: RunnerConfig, redactor: Redactor
+) -> HandlerEngine:
+    """What runs these handlers on the cluster, and keeps the secrets of the run out of the logs there."""
     from altlas_runner.dask_executor import DaskExecutor
 
-    return DaskExecutor(cluster, handlers, store=config.dask_store)
+    return DaskExecutor(cluster, handlers, store=config.dask_store, redactor=redactor)
 
 
 def concurrency_on(cluster: DaskConnection, config: RunnerConfig) -> int:

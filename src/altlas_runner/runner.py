@@ -225,7 +225,7 @@ class Runner:
             engine, most_at_once = self._engine, self.config.max_concurrent_tasks
             if handlers and self.config.engine == "dask":
                 cluster = await resources.cluster(stack)
-                engine, handlers = engine_on(cluster, handlers, self.config), {}
+                engine, handlers = engine_on(cluster, handlers, self.config, redactor), {}
                 most_at_once = concurrency_on(cluster, self.config)
             manager = TaskManager(
                 chosen,

@@ -24,7 +24,7 @@ from tests.dask_executor import functions
 
 HANDLERS = [
     functions.nap, functions.add, functions.spin, functions.spawn, functions.kill_worker, functions.kill_itself,
-    functions.large, functions.fail, functions.tell,
+    functions.large, functions.fail, functions.tell, functions.log,
 ]  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """Handlers that run on workers: at the top level of a module, where workers can find them."""
 
 import asyncio
+import io
+import logging
 import os
 import signal
 import subprocess
@@ -9,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from altlas_runner import HandlerContext, HandlerError, Outcome, handler
+from altlas_runner import HandlerContext, HandlerError, Outcome, handler, log_records
 from tests.handlers.running import is_running
 
 
@@ -75,6 +77,17 @@ async def tell(context: HandlerContext) -> Outcome:
     return Outcome.completed(
         {"attempt": context.attempt, "key": context.idempotency_key, "in_time": left is not None and 0 < left <= 60}
     )
+
+
+@handler("log")
+async def log(context: HandlerContext) -> str:
+    """Log what was given, and answer with what the log shows: backwards, so that the driver leaves it as it is."""
+    shown = io.StringIO()
+    keeping = logging.StreamHandler(shown)
+    logging.getLogger(log_records.HANDLERS).addHandler(keeping)
+    context.log.warning("given %s %s", context.parameters, context.outputs)
+    logging.getLogger(log_records.HANDLERS).removeHandler(keeping)
+    return shown.getvalue()[::-1]
 
 
 def _note(context: HandlerContext, what: str) -> None:

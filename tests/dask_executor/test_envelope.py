@@ -27,7 +27,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-CALL = TaskCall("last_1", "a", 2, "last_1:a", "add", "module", None, "add", "process", "0" * 64, 5.0, "{}")
+CALL = TaskCall("last_1", "a", 2, "last_1:a", "add", "module", None, "add", "process", "0" * 64, 5.0, "{}", ["s3cret"])
 
 
 @given(JSON)

@@ -268,3 +268,22 @@ def _without_times(last_file: LastFile) -> Any:
             for name in ("started_at", "ended_at", "wait_before_ms", "service"):
                 del attempt[name]
     return found
+
+
+def test_no_secret_shows_in_what_handlers_log_there(cluster: LocalCluster, tmp_path: Path) -> None:
+    """The log of a worker is read by others: neither key-like fields nor secret inputs under other names show."""
+    tasks = [
+        task("log", parameters={"password": "by-its-name", "text": "as ${{ inputs.api_key }}, plain"}),
+        task("log", "b", parameters={"from": "${{ tasks.a.output }}"}, dependencies=["a"]),
+    ]
+    config = RunnerConfig(
+        output_dir=tmp_path, generate_graphs=False, engine="dask", dask_address=cluster.scheduler_address
+    )
+    runner = Runner(config, handlers=HANDLERS)
+    flow = AltFile(id="f", title="f", tasks=tasks)
+    last_file = asyncio.run(runner.execute(flow, inputs={"api_key": "by-the-input"}))
+    logged = [str(result.output)[::-1] for result in last_file.task_results]
+    assert "'password': '[redacted]', 'text': 'as [redacted], plain'" in logged[0]
+    assert not any("by-" in each for each in logged)
+    (result,) = on(cluster, tasks[0].model_copy(update={"parameters": {"task_type": "log", "token": "a-bare-engine"}}))
+    assert "'token': '[redacted]'" in str(result.output)[::-1]

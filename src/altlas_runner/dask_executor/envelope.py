@@ -31,7 +31,7 @@ __all__ = [
     "seal_reply",
 ]
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised by every change of what stands in a call or a reply."""
 
 
@@ -90,6 +90,7 @@ class TaskCall:
         digest: SHA-256 of the source in which the function stands.
         remaining_seconds: until the task's deadline when the call was sent, or None.
         payload: what `payload_of` made, or a reference to it.
+        secrets: texts in the payload that must not show in a log.
     """
 
     run_id: str
@@ -104,6 +105,7 @@ class TaskCall:
     digest: str
     remaining_seconds: float | None
     payload: Any
+    secrets: list[str]
 
     @property
     def place(self) -> FunctionPlace:

@@ -19,6 +19,7 @@ from altlas_runner.dask_executor.worker_side import run_task
 from altlas_runner.execution import Outcome, TaskAttempt
 from altlas_runner.handlers import Handler, HandlerSource, collect_handlers, source_digest, task_type_of
 from altlas_runner.handlers.outcomes import outcome_from_json
+from altlas_runner.redaction import Redactor
 
 __all__ = ["DaskExecutor"]
 
@@ -39,6 +40,8 @@ class DaskExecutor:
             Workers must be able to import their modules.
         store: what takes contents of more than 1 MiB: a directory that the driver and all workers share, or an fsspec
             URL. None: an attempt with such a content fails.
+        redactor: knows secrets of the run. Workers are told those that a task is given, and keep them out of the log,
+            as they do with values under key-like names.
 
     Raises:
         ConfigurationError: a worker could not find one of the functions.
@@ -49,13 +52,21 @@ class DaskExecutor:
         ...     results = await TaskManager(alt_file, None, 64, engine=engine).run()
     """
 
-    def __init__(self, where: Where | DaskConnection, handlers: HandlerSource, *, store: str | None = None) -> None:
+    def __init__(
+        self,
+        where: Where | DaskConnection,
+        handlers: HandlerSource,
+        *,
+        store: str | None = None,
+        redactor: Redactor | None = None,
+    ) -> None:
         self._connection = where if isinstance(where, DaskConnection) else DaskConnection(where)
         self._opens = not isinstance(where, DaskConnection)
         self._handlers = collect_handlers(handlers)
         self._places = {name: each.place() for name, each in self._handlers.items()}
         self._digests = {name: source_digest(place) for name, place in self._places.items()}
         self._store = ReferenceStore(store)
+        self._redactor = redactor or Redactor(())
 
     async def __aenter__(self) -> Self:
         if self._opens:
@@ -111,6 +122,7 @@ class DaskExecutor:
             digest=self._digests[handler.name],
             remaining_seconds=None if attempt.deadline is None else max(0.0, attempt.deadline - loop.time()),
             payload=payload,
+            secrets=self._redactor.found_in([attempt.task.model_dump(), dict(attempt.context), attempt.run.metadata]),
         )
 
     async def _packed(self, attempt: TaskAttempt) -> Any:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from altlas_runner import log_records
 from altlas_runner.dask_executor.by_reference import MOST_INLINE_BYTES, ReferenceStore, StoreError, is_reference
 from altlas_runner.dask_executor.envelope import TaskCall, attempt_of, check_digest
 from altlas_runner.dask_executor.serving import Say, Service, serve
@@ -18,6 +19,7 @@ from altlas_runner.execution import DEADLINE_PASSED, Outcome, TaskAttempt
 from altlas_runner.handlers import Handler, load_function, source_digest
 from altlas_runner.handlers.artifact_directory import temporary_artifacts
 from altlas_runner.handlers.outcomes import outcome_to_json
+from altlas_runner.redaction import Redactor, secrets_in
 
 __all__ = ["run_task"]
 
@@ -45,7 +47,8 @@ async def _attempt(body: Mapping[str, Any], service: Service, say: Say) -> dict[
             async with asyncio.timeout(call.remaining_seconds) as limit:
                 if call.remaining_seconds is not None:
                     attempt.deadline = limit.when()
-                outcome = await _run(call, attempt, service)
+                with log_records.redacted(_redactor(call, attempt)):
+                    outcome = await _run(call, attempt, service)
         except TimeoutError:
             return _answer(Outcome.failed(DEADLINE_PASSED, "the task's deadline passed on the worker"))
         try:
@@ -68,6 +71,11 @@ async def _run(call: TaskCall, attempt: TaskAttempt, service: Service) -> Outcom
             "HANDLER_NOT_LOADED", f"the worker cannot load the handler: {type(error).__name__}: {error}"
         )
     return await service.host.run(Handler(call.handler, function, "loop"), attempt)
+
+
+def _redactor(call: TaskCall, attempt: TaskAttempt) -> Redactor:
+    """Takes out what the driver calls a secret, and what stands under a key-like name: the log here is another's."""
+    return Redactor([*call.secrets, *secrets_in([attempt.task.parameters, dict(attempt.context)])])
 
 
 def _emit(say: Say, kind: str, fields: Mapping[str, Any]) -> None:

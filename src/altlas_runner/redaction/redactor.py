@@ -99,6 +99,13 @@ class Redactor:
             return self._may_stand_among(texts_in(value))
         return self._may_stand_in(text) if b"\\" not in text else self._may_stand_among(texts_in(value))
 
+    def found_in(self, value: Any) -> list[str]:
+        """Those of the secrets that stand in a JSON value: whoever is given it must keep them, and no others."""
+        if self._pattern is None or not self._may_stand_in_value(value):
+            return []
+        text = "\n".join(text for texts in texts_in(value) for text in texts)
+        return [secret for secret in self._known if Redactor([secret]).text(text) is not text]
+
     def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Content in UTF-8 without the secrets, piece by piece; also one that two pieces share is found."""
         if self._in_bytes is None:
