@@ -308,8 +308,10 @@ class Runner:
             on_row: told each row as its file ends, and how the batch stands.
 
         Raises:
-            ConfigurationError: a handler cannot be used, or there is no cluster whose workers could be given tasks.
-            BundleError: the index, a bundle or the page cannot be written; the index stays usable.
+            ConfigurationError: a handler cannot be used, there is no cluster whose workers could be given tasks, or it
+                has had no worker for a minute: then the index is whole.
+            BundleError: the index, a bundle or the page cannot be written, or another batch writes there; the index
+                stays usable.
         """
         stopping = asyncio.Event()
         self._stopping.append(stopping)

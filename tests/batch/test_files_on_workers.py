@@ -1,6 +1,7 @@
 """Whole files, or single tasks, on the workers of a cluster."""
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
@@ -8,9 +9,11 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
-from altlas_runner import LastFile
-from altlas_runner.batch import BatchRow, BatchSummary
-from tests.batch.many_files import rows_in, runner_into, write_files
+from altlas_runner import LastFile, run_resources
+from altlas_runner.batch import BatchRow, BatchSummary, Unit
+from altlas_runner.dask_executor import DaskConnection
+from altlas_runner.errors import ConfigurationError
+from tests.batch.many_files import bundles_in, rows_in, runner_into, write_files
 from tests.dask_executor.clusters import local_cluster, worker_pids
 
 pytestmark = pytest.mark.slow
@@ -86,3 +89,36 @@ def test_a_file_that_is_lost_with_its_worker_is_run_again(tmp_path: Path) -> Non
 
     assert asyncio.run(run()).is_success
     assert len(rows_in(tmp_path / "out")) == 12
+
+
+@pytest.mark.parametrize("unit", ["file", "task"])
+def test_a_batch_ends_when_the_cluster_has_no_worker_any_more(
+    unit: Unit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each of ten thousand files would wait for a worker in turn, or fail without one."""
+    monkeypatch.setattr(
+        run_resources, "connection_for", lambda config: DaskConnection(config.dask_address, silence_seconds=1)
+    )
+    files = write_files(tmp_path / "in", 100, 2, seconds=0.2)
+    closing: list[asyncio.Future[None]] = []
+
+    async def run() -> None:
+        async with local_cluster(1, 1) as cluster:
+
+            def close(row: BatchRow, summary: BatchSummary) -> None:
+                if not closing:
+                    closing.append(asyncio.ensure_future(_without_workers(cluster)))
+
+            runner = runner_into(tmp_path / "out", engine="dask", dask_address=cluster.scheduler_address)
+            await runner.execute_many(files, unit=unit, files_at_once=4, on_row=close)
+
+    with pytest.raises(ConfigurationError, match="has no worker that can be reached since 3 s: the batch was stopped"):
+        asyncio.run(run())
+    assert json.loads((tmp_path / "out" / "batch.json").read_text())["interrupted"]
+    rows = rows_in(tmp_path / "out")
+    assert len(rows) < 40
+    assert bundles_in(tmp_path / "out") == {row.last_file_id for row in rows if row.last_file_id}
+
+
+async def _without_workers(cluster: LocalCluster) -> None:
+    await cluster.scale(0)

@@ -29,6 +29,7 @@ Unit = Literal["file", "task"]
 
 _FILES_AT_ONCE = 8
 _FILES_A_THREAD = 16
+_LOOK_SECONDS = 0.2
 
 
 async def execute_many(
@@ -61,8 +62,8 @@ async def execute_many(
         on_row: as there.
 
     Raises:
-        ConfigurationError: a handler or `files_at_once` cannot be used, or there is no cluster whose workers could be
-            given tasks.
+        ConfigurationError: a handler or `files_at_once` cannot be used, there is no cluster whose workers could be
+            given tasks, or it has had no worker for too long: the index is whole then.
         BundleError: the index, a bundle or the page cannot be written.
     """
     config = runner.config
@@ -80,18 +81,43 @@ async def execute_many(
         run = FilesOnWorkers(cluster, inside.config, handlers, stopping).run
 
     async def run_file(file: BatchFile, content: bytes, sha256: str, going_on: Path | None) -> BatchRow:
+        if unit == "task" and cluster is not None and not await _has_workers(cluster, stopping):
+            return BatchRow(str(file.path), sha256, "cancelled", error="there was no worker")
         return await run(content, provenance_of(file, sha256), inputs=file.inputs, seed=seed, going_on=going_on)
 
     threads = 0 if cluster is None else cluster.threads
-    return await run_batch(
-        (_with_inputs(each, inputs) for each in files),
-        run_file,
-        output_dir,
-        files_at_once=files_at_once or max(_FILES_AT_ONCE, _FILES_A_THREAD * threads),
-        stopping=stopping,
-        retry_failed=retry_failed,
-        on_row=on_row,
-    )
+    deserted = None if cluster is None else asyncio.create_task(_stop_when_deserted(cluster, stopping))
+    try:
+        summary = await run_batch(
+            (_with_inputs(each, inputs) for each in files),
+            run_file,
+            output_dir,
+            files_at_once=files_at_once or max(_FILES_AT_ONCE, _FILES_A_THREAD * threads),
+            stopping=stopping,
+            retry_failed=retry_failed,
+            on_row=on_row,
+        )
+    finally:
+        if deserted is not None:
+            deserted.cancel()
+            await asyncio.wait([deserted])
+    if deserted is not None and not deserted.cancelled():
+        raise ConfigurationError(f"{deserted.result()}: the batch was stopped, and goes on when it is started again")
+    return summary
+
+
+async def _stop_when_deserted(cluster: DaskConnection, stopping: asyncio.Event) -> str:
+    """Stop the batch when there are no workers any more: ten thousand files would be lost one by one."""
+    reason = await cluster.until_deserted()
+    stopping.set()
+    return reason
+
+
+async def _has_workers(cluster: DaskConnection, stopping: asyncio.Event) -> bool:
+    """Wait for a worker; False when the batch is stopped first."""
+    while not cluster.threads and not stopping.is_set():  # noqa: ASYNC110  two things end it, and it is rare
+        await asyncio.sleep(_LOOK_SECONDS)
+    return not stopping.is_set()
 
 
 def _with_inputs(file: Path | str | BatchFile, inputs: Mapping[str, Any]) -> BatchFile:

@@ -191,7 +191,7 @@ class FilesOnWorkers:
                 each.cancel()
 
     def _lose(self, file: _File, error: LostError) -> None:
-        file.tries += 1
+        file.tries += error.worker is not None  # else no worker was there, and nothing has begun
         if file.tries >= _MOST_TRIES or self._stopping.is_set():
             file.refuse("lost", f"{error.code}: {error}", error.worker)
         else:

@@ -27,6 +27,7 @@ _log = logging.getLogger("altlas_runner")
 
 _REOPEN_PAUSE_SECONDS = 0.5
 _GIVE_UP_SECONDS = 5.0
+_PATIENCE = 3
 _LARGEST_BATCH_BYTES = 4 << 20
 _HISTORY_BYTES = 16 << 20
 
@@ -139,6 +140,20 @@ class DaskConnection:
             return await call.ended
         finally:
             self._forget(call, None)
+
+    async def until_deserted(self) -> str:
+        """Wait until no worker could be reached for three times as long as makes a call lost; returns the reason."""
+        patience = _PATIENCE * self._silence_seconds
+        seen_at = self._loop.time()
+        told = False
+        while (missing := self._loop.time() - seen_at) < patience:
+            await asyncio.sleep(min(1.0, self._silence_seconds / 8))
+            if self._placement.workers:
+                seen_at, told = self._loop.time(), False
+            elif missing > self._silence_seconds / 8 and not told:
+                told = True
+                _log.warning("%s; waiting for one for %g s", self._no_worker(), patience)
+        return f"{self._no_worker()} since {patience:g} s"
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
@@ -315,7 +330,10 @@ class DaskConnection:
         now = self._loop.time()
         waiting = [self._calls[key] for key in self._placement.waiting]
         lost = [call.key for call in waiting if now - call.asked_at > self._silence_seconds]
-        self._lose(lost, f"the Dask cluster at {self._address} has no worker that can be reached")
+        self._lose(lost, self._no_worker())
+
+    def _no_worker(self) -> str:
+        return f"the Dask cluster at {self._address} has no worker that can be reached"
 
 
 def _parted(calls: list[_Call]) -> list[list[_Call]]:
