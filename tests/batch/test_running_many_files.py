@@ -50,6 +50,18 @@ def test_a_file_that_is_not_valid_is_a_line_with_its_diagnostics(tmp_path: Path)
     assert summary.statuses == {"invalid": 3, "success": 1}
 
 
+def test_what_is_no_regular_file_is_a_line_and_never_waited_for(tmp_path: Path) -> None:
+    """Nobody writes into the pipe, and the device has no end."""
+    os.mkfifo(tmp_path / "pipe.alt")
+    files = [tmp_path / "pipe.alt", Path("/dev/zero")]
+    assert run_batch([*files, tmp_path], tmp_path / "out").statuses == {"invalid": 3}
+    messages = {row.diagnostics[0]["message"] for row in rows_in(tmp_path / "out")}
+    assert messages == {
+        *(f"{file} cannot be read: it is no regular file" for file in files),
+        f"{tmp_path} cannot be read: Is a directory",
+    }
+
+
 def test_a_task_that_fails_is_counted_by_its_code(tmp_path: Path) -> None:
     (file,) = write_files(tmp_path / "in", 1, fails=True)
     summary = run_batch([file], tmp_path / "out")

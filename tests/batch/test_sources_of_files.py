@@ -1,6 +1,8 @@
 """Which files a batch runs."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,46 @@ def test_a_directory_stands_for_its_alt_files_at_any_depth(tmp_path: Path) -> No
 def test_what_the_batch_itself_wrote_is_no_source(tmp_path: Path) -> None:
     make(tmp_path, "a.alt.json", "out/batch.json")
     assert names(tmp_path, tmp_path / "out") == ["a.alt.json"]
+
+
+def test_the_output_directory_may_be_around_the_files_or_named_in_another_way(tmp_path: Path) -> None:
+    bundle = "last_01234567-89ab-cdef-0123-456789abcdef/artifacts/a.json"
+    make(tmp_path, "in/a.alt", "batch.json", f"{bundle}", f"unfinished/{bundle}", "last_minute/b.alt")
+    assert names(tmp_path / "in", tmp_path) == ["a.alt"]
+    assert names(tmp_path, tmp_path / "in" / ".." / "in" / "..") == ["a.alt", "b.alt"]
+    assert names(tmp_path / "**" / "*.*", tmp_path) == ["a.alt", "b.alt"]
+
+
+def test_a_directory_that_cannot_be_looked_into_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files would be missing, and the batch would say that all is well."""
+    make(tmp_path, "a.alt", "secret/b.alt")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "secret":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ConfigurationError, match="secret cannot be looked into: Permission denied"):
+        names(tmp_path)
+
+
+def test_lines_of_a_manifest_end_where_lines_end(tmp_path: Path) -> None:
+    """A text may hold what other languages take for the end of a line; an editor may put a mark before the first."""
+    lines = '\ufeff{"path": "a.alt", "inputs": {"t": "one\u2028two"}}\r\n"b.alt"\r\n'
+    (tmp_path / "list.jsonl").write_bytes(lines.encode())
+    found = batch_files(str(tmp_path / "list.jsonl"), Path("out"))
+    assert [(each.path.name, each.inputs, each.line) for each in found] == [
+        ("a.alt", {"t": "one\u2028two"}, 1),
+        ("b.alt", {}, 2),
+    ]
+
+
+def test_one_path_with_other_inputs_is_another_file(tmp_path: Path) -> None:
+    lines = [{"path": "a.alt", "inputs": {"n": number}} for number in (1, 2, 1)]
+    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert [each.inputs for each in batch_files(str(tmp_path / "list.jsonl"), Path("out"))] == [{"n": 1}, {"n": 2}]
 
 
 def test_a_pattern_stands_for_what_fits_it(tmp_path: Path) -> None:

@@ -16,16 +16,13 @@ from pathlib import Path
 from altlas_runner.atomic_file import sync_directory
 from altlas_runner.batch.index import BatchIndex, sha256_of
 from altlas_runner.batch.rows import BatchRow
-from altlas_runner.batch.sources import BatchFile, FileKey
+from altlas_runner.batch.sources import RUN_NAME, UNFINISHED_NAME, BatchFile, FileKey, content_of
 from altlas_runner.errors import BundleError, JournalError
 from altlas_runner.run_journal import look_into_run
 from altlas_runner.task_manager.journal import JOURNAL_NAME
 
-__all__ = ["UNFINISHED_NAME", "Earlier", "clear_unfinished", "finish_bundle", "provenance_of", "take_up"]
+__all__ = ["Earlier", "clear_unfinished", "finish_bundle", "provenance_of", "take_up"]
 
-UNFINISHED_NAME = "unfinished"
-
-_RUN_NAME = re.compile(r"last_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PATH, _SHA256, _INPUTS = "alt_file_path", "alt_file_sha256", "inputs_sha256"
 
 RunKey = tuple[str | None, str | None, str | None]
@@ -137,7 +134,7 @@ def _take_back(output_dir: Path, row: BatchRow) -> None:
 
 def _runs_in(unfinished: Path) -> Iterator[Path]:
     """The directories of runs; what somebody else put there is left alone."""
-    return (each for each in list(unfinished.iterdir()) if _RUN_NAME.fullmatch(each.name))
+    return (each for each in list(unfinished.iterdir()) if re.fullmatch(RUN_NAME, each.name))
 
 
 def _what_it_runs(bundle: Path) -> RunKey | None:
@@ -153,6 +150,6 @@ def _what_it_runs(bundle: Path) -> RunKey | None:
 
 def _is_unchanged(row: BatchRow) -> bool:
     try:
-        return sha256_of(Path(row.path).read_bytes()) == row.sha256
-    except OSError:
+        return sha256_of(content_of(Path(row.path))) == row.sha256
+    except (OSError, ValueError):
         return False

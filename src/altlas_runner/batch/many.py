@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from altlas_runner.batch.file_runs import run_file_here
-from altlas_runner.batch.going_on import UNFINISHED_NAME, provenance_of
+from altlas_runner.batch.going_on import provenance_of
 from altlas_runner.batch.rows import BatchRow, BatchSummary
 from altlas_runner.batch.running import OnRow, run_batch
-from altlas_runner.batch.sources import BatchFile
+from altlas_runner.batch.sources import UNFINISHED_NAME, BatchFile
 from altlas_runner.errors import ConfigurationError
 from altlas_runner.handlers import Handler
 

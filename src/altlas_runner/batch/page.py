@@ -11,14 +11,13 @@ from urllib.parse import quote
 from altlas_runner.atomic_file import write_atomically
 from altlas_runner.batch.index import INDEX_NAME, rows_of
 from altlas_runner.batch.rows import BatchRow, BatchSummary
-from altlas_runner.batch.sources import FileKey
+from altlas_runner.batch.sources import SUMMARY_NAME, FileKey
 from altlas_runner.errors import BundleError
 from altlas_runner.last_file.report.formats import format_cost, format_duration
 from altlas_runner.last_file.table_page import MOST_ROWS, table_page
 
-__all__ = ["PAGE_NAME", "SUMMARY_NAME", "render_page", "write_pages"]
+__all__ = ["PAGE_NAME", "render_page", "write_pages"]
 
-SUMMARY_NAME = "batch.json"
 PAGE_NAME = "batch.html"
 
 _LONGEST = 300

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from altlas_runner.alt_file import AltParser, Diagnostic
+from altlas_runner.alt_file import Diagnostic
 from altlas_runner.batch.going_on import Earlier, clear_unfinished, finish_bundle, take_up
 from altlas_runner.batch.index import INDEX_NAME, BatchIndex, rows_of, sha256_of
 from altlas_runner.batch.page import write_pages
 from altlas_runner.batch.rows import BatchRow, BatchSummary
-from altlas_runner.batch.sources import BatchFile
-from altlas_runner.errors import AltlasRunnerError, AltParseError
+from altlas_runner.batch.sources import BatchFile, content_of
+from altlas_runner.errors import AltlasRunnerError
 
 __all__ = ["OnRow", "run_batch"]
 
@@ -91,19 +91,12 @@ async def run_batch(
 async def _row_of(file: BatchFile, run_file: RunFile, earlier: Earlier) -> BatchRow:
     path, inputs_sha256 = file.key
     try:
-        content = file.path.read_bytes()
-    except (OSError, ValueError):
-        row = BatchRow(path, None, "invalid", diagnostics=[each.to_dict() for each in _why(file.path)])
+        content = content_of(file.path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        unread = Diagnostic("ALT301", f"{path} cannot be read: {reason}")
+        row = BatchRow(path, None, "invalid", diagnostics=[unread.to_dict()])
     else:
         sha256 = sha256_of(content)
         row = await run_file(file, content, sha256, earlier.run_of(file, sha256))
     return replace(row, inputs_sha256=inputs_sha256, line=file.line)
-
-
-def _why(path: Path) -> list[Diagnostic]:
-    """Why a file cannot be read, in the words of the parser."""
-    try:
-        AltParser().parse_from_path(path)
-    except AltParseError as error:
-        return error.diagnostics
-    return []

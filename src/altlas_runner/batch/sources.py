@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from altlas_runner.alt_file.limits import Limits
 from altlas_runner.errors import ConfigurationError
 
-__all__ = ["BatchFile", "FileKey", "batch_files"]
+__all__ = ["RUN_NAME", "SUMMARY_NAME", "UNFINISHED_NAME", "BatchFile", "FileKey", "batch_files", "content_of"]
 
 FileKey = tuple[str, str | None]
 """By which a file of a batch is known: its path, and the SHA-256 of its inputs, or None without any."""
 
+RUN_NAME = r"last_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""The names of the bundles that batches make, as a regular expression."""
+
+UNFINISHED_NAME = "unfinished"
+"""The directory of the runs that have not ended, in the output directory."""
+
+SUMMARY_NAME = "batch.json"
+
+_OWN_NAMES = (UNFINISHED_NAME, SUMMARY_NAME)
 _ALT_SUFFIXES = (".alt", ".json", ".yaml", ".yml")
 
 
@@ -50,32 +65,73 @@ def batch_files(source: str, output_dir: Path) -> list[BatchFile]:
         source: a directory (its ALT files, at any depth), a pattern such as `flows/*.alt.json` (`**` for any depth), or
             a manifest: a file `….jsonl` whose lines are paths (JSON texts) or objects with `path` and `inputs`, paths
             relative to the manifest.
-        output_dir: not looked into: what batches wrote is no source.
+        output_dir: what a batch wrote there is passed over.
 
     Raises:
-        ConfigurationError: there is no such directory, no file fits, or a line of the manifest cannot be understood.
+        ConfigurationError: there is no such directory, one below it cannot be looked into, no file fits, or a line of
+            the manifest cannot be understood.
     """
     place = Path(source)
+    is_own = _what_batches_wrote(output_dir)
     if source.endswith(".jsonl"):
         found = list(_in_manifest(place))
     elif place.is_dir():
-        found = [BatchFile(path) for path in sorted(place.rglob("*")) if path.suffix.lower() in _ALT_SUFFIXES]
+        below = sorted(path for path in _below(place, is_own) if path.suffix.lower() in _ALT_SUFFIXES)
+        found = [BatchFile(path) for path in below]
     elif glob.has_magic(source):
-        found = [BatchFile(Path(path)) for path in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207  ** and absolute
+        fitting = map(Path, sorted(glob.glob(source, recursive=True)))  # noqa: PTH207  ** and absolute
+        found = [BatchFile(path) for path in fitting if not path.is_dir() and not is_own(path)]
     elif place.is_file():
         found = [BatchFile(place)]
     else:
         raise ConfigurationError(f"{source}: there is no such directory, file or pattern")
-    outside = output_dir.absolute()
-    found = [each for each in found if outside not in each.path.absolute().parents and not each.path.is_dir()]
     if not found:
         raise ConfigurationError(f"{source}: there is no ALT file (*.alt, *.json, *.yaml, *.yml)")
     return list({each.key: each for each in found}.values())
 
 
+def content_of(path: Path) -> bytes:
+    """The content of a file, cut behind what an ALT file may have at most. It never waits for somebody to write.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file: a pipe or a device may have no end.
+        ValueError: the path cannot be the name of a file.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:  # noqa: PTH123
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return file.read(Limits().size_bytes + 1)
+
+
+def _below(directory: Path, is_own: Callable[[Path], bool]) -> Iterator[Path]:
+    """The files at any depth; a directory that cannot be looked into is told, for files in it would be missing."""
+
+    def refuse(error: OSError) -> None:
+        raise ConfigurationError(f"{error.filename} cannot be looked into: {error.strerror}")
+
+    for place, directories, names in os.walk(directory, onerror=refuse):
+        directories[:] = [name for name in directories if not is_own(Path(place, name))]
+        yield from (path for path in (Path(place, name) for name in names) if not is_own(path))
+
+
+def _what_batches_wrote(output_dir: Path) -> Callable[[Path], bool]:
+    """Tells whether a path is one that a batch wrote into its output directory, which may be around the files."""
+    output_dir = output_dir.resolve()
+    resolved = cache(Path.resolve)
+
+    def is_own(path: Path) -> bool:
+        place = resolved(path.parent) / path.name
+        if output_dir not in place.parents:
+            return False
+        first = place.relative_to(output_dir).parts[0]
+        return first in _OWN_NAMES or re.fullmatch(RUN_NAME, first) is not None
+
+    return is_own
+
+
 def _in_manifest(manifest: Path) -> Iterator[BatchFile]:
     try:
-        lines = manifest.read_text(encoding="utf-8").splitlines()
+        lines = manifest.read_text(encoding="utf-8-sig").split("\n")  # other separators may stand in a text
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"the manifest {manifest} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
