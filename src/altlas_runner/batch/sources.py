@@ -97,7 +97,7 @@ def content_of(path: Path) -> bytes:
         OSError: it cannot be read, or is no regular file: a pipe or a device may have no end.
         ValueError: the path cannot be the name of a file.
     """
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:  # noqa: PTH123
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file")
         return file.read(Limits().size_bytes + 1)
