@@ -308,11 +308,12 @@ class Runner:
             on_row: told each row as its file ends, and how the batch stands.
 
         Raises:
-            ConfigurationError: a handler cannot be used, there is no cluster whose workers could be given tasks, or it
-                has had no worker for a minute: then the index is whole.
-            BundleError: the index, a bundle or the page cannot be written, or another batch writes there; the index
-                stays usable.
+            ConfigurationError: a handler cannot be used, there is no cluster whose workers could be given tasks, what
+                the runner has cannot be given to them, or there was no worker for a minute: then the index is whole.
+            BundleError: index, bundle or page cannot be written, or another batch does so; the index stays usable.
         """
+        if unit == "file" and self.config.engine == "dask" and (self._executor or self._secrets):
+            raise ConfigurationError('executors and secrets of this program do not travel to workers: use unit="task"')
         stopping = asyncio.Event()
         self._stopping.append(stopping)
         async with AsyncExitStack() as stack:

@@ -27,6 +27,12 @@ async def word(context: HandlerContext) -> dict[str, Any]:
     return {"text": f"a word about {context.task.id}"}
 
 
+@handler("spoil")
+async def spoil(context: HandlerContext) -> None:
+    """See to it that the bundle cannot be written."""
+    Path(context.parameters["out"], "unfinished", context.run.run_id, "result.last", "x").mkdir(parents=True)
+
+
 @handler("memory")
 async def memory(context: HandlerContext) -> int:
     """How much memory this process has used at most, in KiB."""
@@ -70,7 +76,7 @@ def write_files(directory: Path, count: int, tasks: int = 2, **parameters: Any) 
 
 def runner_into(output_dir: Path, **options: Any) -> Runner:
     config = RunnerConfig(output_dir=output_dir, generate_graphs=False, max_concurrent_tasks=4, **options)
-    return Runner(config, handlers=[word, memory, pid])
+    return Runner(config, handlers=[word, memory, pid, spoil])
 
 
 def run_batch(files: list[Path], output_dir: Path, **options: Any) -> BatchSummary:

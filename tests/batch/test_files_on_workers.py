@@ -5,15 +5,17 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import LocalCluster
 
-from altlas_runner import LastFile, run_resources
+from altlas_runner import LastFile, Runner, RunnerConfig, run_resources
 from altlas_runner.batch import BatchRow, BatchSummary, Unit, on_workers
 from altlas_runner.dask_executor import DaskConnection
 from altlas_runner.errors import ConfigurationError
-from tests.batch.many_files import bundles_in, rows_in, runner_into, write_files
+from altlas_runner.testing import FakeExecutor
+from tests.batch.many_files import alt_text, bundles_in, rows_in, runner_into, write_files
 from tests.dask_executor.clusters import local_cluster, until, worker_pids
 
 pytestmark = pytest.mark.slow
@@ -50,6 +52,24 @@ def test_a_large_file_goes_through_the_store(cluster: LocalCluster, tmp_path: Pa
     )
     assert asyncio.run(runner.execute_many([file])).is_success
     assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_a_bundle_that_a_worker_cannot_write_is_told_of_its_file_alone(cluster: LocalCluster, tmp_path: Path) -> None:
+    """The batch goes on, and what was refused is run when it goes on later."""
+    files = write_files(tmp_path / "in", 6)
+    files[2].write_text(alt_text("spoilt", 1, out=str(tmp_path / "out")).replace('"word"', '"spoil"'))
+    summary = on(cluster, tmp_path / "out", files)
+    assert summary.statuses == {"success": 5, "refused": 1}
+    (row,) = [row for row in rows_in(tmp_path / "out") if row.status == "refused"]
+    assert "result.last: cannot be written" in str(row.error)
+
+
+@pytest.mark.parametrize("own", [{"executor": FakeExecutor()}, {"secrets": ["s3cret"]}], ids=str)
+def test_what_cannot_travel_to_workers_is_refused(own: dict[str, Any], tmp_path: Path) -> None:
+    """Workers would ask the AI service instead, or show the secret."""
+    config = RunnerConfig(output_dir=tmp_path, engine="dask", dask_address="tcp://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="do not travel to workers"):
+        asyncio.run(Runner(config, **own).execute_many([]))
 
 
 def test_cancelling_stops_what_runs_there(cluster: LocalCluster, tmp_path: Path) -> None:

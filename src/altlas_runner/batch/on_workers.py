@@ -22,6 +22,7 @@ from altlas_runner.dask_executor import DaskConnection, LostError
 from altlas_runner.dask_executor.by_reference import MOST_INLINE_BYTES, ReferenceStore, StoreError, is_reference
 from altlas_runner.dask_executor.envelope import check_digest
 from altlas_runner.dask_executor.serving import Say, Service, serve
+from altlas_runner.errors import AltlasRunnerError
 from altlas_runner.handlers import FunctionPlace, Handler, load_function, source_digest
 from altlas_runner.last_file.models import RESULT_NAME
 
@@ -222,20 +223,22 @@ async def _execute(body: Mapping[str, Any], service: Service, say: Say) -> None:
     worker = get_worker().address
 
     async def run(runner: Runner, number: int, file: Mapping[str, Any]) -> None:
-        given = file["content"]
-        if is_reference(given):
-            content = await asyncio.to_thread(store.take, given)
-        else:
-            content = given.encode(errors="surrogateescape")
-        going_on = file["going_on"]
-        row = await run_file_here(
-            runner,
-            content,
-            file["provenance"],
-            inputs=file["inputs"],
-            seed=file["seed"],
-            going_on=None if going_on is None else Path(runner.config.output_dir) / going_on,
-        )
+        known, given, going_on = file["provenance"], file["content"], file["going_on"]
+        try:
+            if is_reference(given):
+                content = await asyncio.to_thread(store.take, given)
+            else:
+                content = given.encode(errors="surrogateescape")
+            row = await run_file_here(
+                runner,
+                content,
+                known,
+                inputs=file["inputs"],
+                seed=file["seed"],
+                going_on=None if going_on is None else Path(runner.config.output_dir) / going_on,
+            )
+        except AltlasRunnerError as error:  # the store or the disk of this worker; the others have their own
+            row = BatchRow(known["alt_file_path"], known["alt_file_sha256"], "refused", error=str(error))
         say({"number": number, "row": row.to_line().decode(), "worker": worker})
 
     async with service.kept[name].lent() as runner, asyncio.TaskGroup() as group:
