@@ -1,5 +1,7 @@
 """What is too large for the scheduler travels through a store."""
 
+import errno
+import io
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,20 @@ def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_an_unknown_kind_of_store_is_told() -> None:
     with pytest.raises(StoreError, match="cannot be used here"):
         ReferenceStore("no-such-kind://place")
+
+
+def test_nothing_half_written_stays_when_the_store_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ReferenceStore(str(tmp_path))
+
+    class Full(io.BytesIO):
+        def __exit__(self, *_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def opened(path: str, mode: str) -> Full:
+        Path(path).write_bytes(b"half")
+        return Full()
+
+    monkeypatch.setattr(store._files, "open", opened)
+    with pytest.raises(StoreError, match="No space left"):
+        store.put(b"content")
+    assert list(tmp_path.iterdir()) == []

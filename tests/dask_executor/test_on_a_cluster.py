@@ -287,3 +287,9 @@ def test_no_secret_shows_in_what_handlers_log_there(cluster: LocalCluster, tmp_p
     assert not any("by-" in each for each in logged)
     (result,) = on(cluster, tasks[0].model_copy(update={"parameters": {"task_type": "log", "token": "a-bare-engine"}}))
     assert "'token': '[redacted]'" in str(result.output)[::-1]
+
+
+def test_a_store_that_a_worker_does_not_reach_is_told(cluster: LocalCluster) -> None:
+    (result,) = on(cluster, task("large", parameters={"bytes": 1, "given": "x" * 2 * MIB}), store="memory://mine")
+    assert result.error_code == "DASK_STORE"
+    assert "driver and workers must share it" in str(result.error)

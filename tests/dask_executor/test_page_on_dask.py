@@ -34,14 +34,17 @@ def test_the_page_on_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "tea.alt.json").write_text(flow)
     done = run("program.py", cwd=tmp_path)
     assert f"It prints `{done.stdout.strip()}`" in page, done.stderr
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     port = free_port()
     scheduler, workers, command = (
         shlex.split(line.removeprefix("$ ").replace("8786", str(port))) for line in commands.splitlines()
     )
     with ExitStack() as stack:
         stack.enter_context(supervised(*dask_program(*scheduler[1:], "--port", str(port), "--no-dashboard")))
-        stack.enter_context(supervised(*dask_program(*workers[1:], "--no-dashboard")))
+        name, _, value = workers.pop(0).partition("=")
+        with monkeypatch.context() as environment:
+            environment.setenv(name, value)
+            stack.enter_context(supervised(*dask_program(*workers[1:], "--no-dashboard")))
         done = run("-m", "altlas_runner", *command[1:], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 tasks completed" in done.stdout

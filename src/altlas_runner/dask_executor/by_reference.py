@@ -128,9 +128,9 @@ class ReferenceStore:
             self._files.makedirs(self._root, exist_ok=True)
             with self._files.open(f"{self._root}/{name}", "wb") as file:
                 yield name, file
-        except StoreError:
-            raise
         except Exception as error:  # each file system has errors of its own
+            with suppress(Exception):
+                self._files.rm_file(f"{self._root}/{name}")
             raise StoreError(f"the store {self.url} cannot be written: {error}") from error
 
     @contextmanager

@@ -31,14 +31,16 @@ async def run_task(content: bytes) -> bytes:
 
 async def _attempt(body: Mapping[str, Any], service: Service, say: Say) -> dict[str, Any]:
     call = TaskCall.from_json(body["task"])
-    store = ReferenceStore(body["store"])
     try:
+        store = ReferenceStore(body["store"])
         check_digest(call.handler, call.place, call.digest, source_digest(call.place))
         payload: Any = call.payload
         if is_reference(payload):
             payload = (await asyncio.to_thread(store.take, payload)).decode()
-    except (ConfigurationError, StoreError) as error:
+    except ConfigurationError as error:
         return _answer(Outcome.failed("DASK_WORKER", str(error)))
+    except StoreError as error:
+        return _answer(Outcome.failed("DASK_STORE", str(error)))
     attempt = attempt_of(call, payload)
     attempt.emit = partial(_emit, say)
     with temporary_artifacts() as directory:

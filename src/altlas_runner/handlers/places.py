@@ -96,7 +96,10 @@ def _source_of(module: str) -> str | None:
     except Exception as error:  # the packages around it are imported, and may raise anything
         raise ConfigurationError(f"the module {module} cannot be found: {type(error).__name__}: {error}") from error
     if spec is None:
-        raise ConfigurationError(f"there is no module {module}")
+        raise ConfigurationError(
+            f"there is no module {module} here: install it on every worker, or name its directory in their PYTHONPATH, "
+            "and start them anew"
+        )
     return spec.origin
 
 
