@@ -17,7 +17,9 @@ from tests.dask_executor.functions import notes
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_is_killed_and_started_again_loses_no_task(tmp_path: Path) -> None:
+def test_a_scheduler_that_is_killed_and_started_again_loses_no_task(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Its workers end with it and are started again, too: what ran is lost, and tried again on the new ones."""
     address, log = f"tcp://127.0.0.1:{(port := free_port())}", tmp_path / "log"
 
@@ -43,6 +45,7 @@ def test_a_scheduler_that_is_killed_and_started_again_loses_no_task(tmp_path: Pa
         time.sleep(1)
         statuses = asyncio.run(run(scheduler))
     assert statuses == ["completed"] * 40
+    assert [record.message for record in caplog.records if record.name == "distributed.client"] == []
 
 
 @pytest.mark.slow

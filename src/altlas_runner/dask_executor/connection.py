@@ -153,7 +153,7 @@ class DaskConnection:
             elif missing > self._silence_seconds / 8 and not told:
                 told = True
                 _log.warning("%s; waiting for one for %g s", self._no_worker(), patience)
-        return f"{self._no_worker()} since {patience:g} s"
+        return f"{self._no_worker()}, and had none for {patience:g} s"
 
     # -- calls -------------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,7 +136,7 @@ class Session:
         """
         for task in self._background:
             task.cancel()
-        with suppress(Exception):  # each kind of broken connection raises something else
+        with _untold_cancels(), suppress(Exception):  # each kind of broken connection raises something else
             async with asyncio.timeout(_CLOSE_SECONDS):
                 if not at_once:  # else the scheduler tells us that we are gone, and complains that it cannot
                     self._client.unsubscribe_topic(CLUSTER_TOPIC)
@@ -147,6 +147,21 @@ class Session:
         self._background.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.debug("asking the Dask scheduler failed", exc_info=task.exception())
+
+
+@contextmanager
+def _untold_cancels() -> Iterator[None]:
+    """The block during which Dask does not log as an error, with a traceback, that we end its look for a scheduler."""
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+    logger = logging.getLogger("distributed.client")
+    logger.addFilter(is_told)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_told)
 
 
 def _truncate(topic: str, dask_scheduler: Any = None) -> None:
