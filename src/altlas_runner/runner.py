@@ -80,7 +80,7 @@ class Runner:
         self._executor = executor
         self._engine = engine
         self._handlers = own_handlers(handlers, self.config.handlers, allow_commands=self.config.allow_commands)
-        self._use_installed_handlers = use_installed_handlers
+        self.use_installed_handlers = use_installed_handlers
         self._shared_slots = shared_slots
         self._resources = RunResources(self.config)
         self._secrets = secrets
@@ -204,7 +204,7 @@ class Runner:
         self, order: RunOrder, on_event: Observer | Sequence[Observer] | None, seed: int | None
     ) -> LastFile:
         chosen, run_id, resources = order.chosen, order.run_id, self._resources
-        handlers = handlers_for(chosen, self._handlers, use_installed=self._use_installed_handlers)
+        handlers = handlers_for(chosen, self._handlers, use_installed=self.use_installed_handlers)
         known = {**(self._engine.handlers if self._engine else {}), **handlers}
         asks_service = self._executor is None and len(handled_tasks(chosen.tasks, known)) < len(chosen.tasks)
         if asks_service:

@@ -97,7 +97,7 @@ def test_a_worker_closes_its_runner_when_no_more_files_come(tmp_path: Path, monk
     kept: dict[str, on_workers.KeptRunner] = {}
 
     async def run() -> None:
-        settings = {"config": {"output_dir": str(tmp_path)}, "handlers": []}
+        settings = {"config": {"output_dir": str(tmp_path)}, "handlers": [], "use_installed_handlers": False}
         kept["a"] = one = on_workers.KeptRunner(settings, kept, "a")
         async with one.lent() as runner, one.lent() as again:
             await asyncio.sleep(0.4)
@@ -110,6 +110,35 @@ def test_a_worker_closes_its_runner_when_no_more_files_come(tmp_path: Path, monk
         assert not kept
 
     asyncio.run(run())
+
+
+def test_a_batch_that_is_given_up_stops_what_runs_there(cluster: LocalCluster, tmp_path: Path) -> None:
+    """The runner stays open, so that nothing else would stop it."""
+    log = tmp_path / "log"
+    files = write_files(tmp_path / "in", 20, 5, log=str(log), seconds=0.3)
+
+    async def run() -> None:
+        async with runner_into(tmp_path / "out", engine="dask", dask_address=cluster.scheduler_address) as runner:
+            batch = asyncio.create_task(runner.execute_many(files))
+            await until(log.exists, 60, "a task has begun")
+            batch.cancel()
+            await asyncio.wait([batch])
+            await asyncio.sleep(0.5)
+            begun = len(log.read_text().split())
+            await asyncio.sleep(1)
+            assert len(log.read_text().split()) == begun
+
+    asyncio.run(run())
+
+
+def test_workers_are_told_paths_that_mean_the_same_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = RunnerConfig(prices="prices.toml", cache=tmp_path / "cache", ai_api_key="k-123", ai_default_model="m")
+    assert on_workers._travelling(config) == {
+        "prices": str(tmp_path / "prices.toml"),
+        "cache": str(tmp_path / "cache"),
+        "ai_default_model": "m",
+    }
 
 
 def test_a_file_that_is_lost_with_its_worker_is_run_again(tmp_path: Path) -> None:

@@ -62,6 +62,18 @@ def test_what_is_no_regular_file_is_a_line_and_never_waited_for(tmp_path: Path) 
     }
 
 
+def test_an_observer_that_fails_does_not_end_the_batch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+
+    def fail(row: BatchRow, summary: BatchSummary) -> None:
+        told.append(row.path)
+        raise BrokenPipeError
+
+    assert run_batch(write_files(tmp_path / "in", 3), tmp_path / "out", on_row=fail).is_success
+    assert len(told) == 1
+    assert "it is told no more" in caplog.text
+
+
 def test_a_task_that_fails_is_counted_by_its_code(tmp_path: Path) -> None:
     (file,) = write_files(tmp_path / "in", 1, fails=True)
     summary = run_batch([file], tmp_path / "out")

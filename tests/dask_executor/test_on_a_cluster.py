@@ -293,3 +293,12 @@ def test_a_store_that_a_worker_does_not_reach_is_told(cluster: LocalCluster) -> 
     (result,) = on(cluster, task("large", parameters={"bytes": 1, "given": "x" * 2 * MIB}), store="memory://mine")
     assert result.error_code == "DASK_STORE"
     assert "driver and workers must share it" in str(result.error)
+
+
+def test_a_store_is_one_place_for_driver_and_workers_wherever_they_run(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (result,) = on(cluster, task("large", parameters={"bytes": 2 * MIB, "given": "x" * 2 * MIB}), store="store")
+    assert result.status == "completed", result.error
+    assert list((tmp_path / "store").iterdir()) == []

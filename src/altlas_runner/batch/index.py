@@ -74,8 +74,8 @@ class BatchIndex:
             BundleError: it cannot be read.
         """
         write_atomically(self._path, (row.to_line() for row in rows_of(self._path) if counts(row)))
-        os.close(self._descriptor)
-        self._descriptor = self._opened()
+        before, self._descriptor = self._descriptor, self._opened()
+        os.close(before)
 
     def add(self, row: BatchRow) -> None:
         """Add the row of a file that has ended. A kill does not undo it, nor, a fifth of a second later, a power loss.

@@ -78,7 +78,8 @@ async def execute_many(
     if cluster is not None and unit == "file":
         from altlas_runner.batch.on_workers import FilesOnWorkers  # Dask is large, and an extra
 
-        run = FilesOnWorkers(cluster, inside.config, handlers, stopping).run
+        installed = runner.use_installed_handlers
+        run = FilesOnWorkers(cluster, inside.config, handlers, stopping, use_installed_handlers=installed).run
 
     async def run_file(file: BatchFile, content: bytes, sha256: str, going_on: Path | None) -> BatchRow:
         if unit == "task" and cluster is not None and not await _has_workers(cluster, stopping):
@@ -98,6 +99,7 @@ async def execute_many(
             on_row=on_row,
         )
     finally:
+        stopping.set()  # when the batch ended early, nobody waits for what still runs on workers
         if deserted is not None:
             deserted.cancel()
             await asyncio.wait([deserted])

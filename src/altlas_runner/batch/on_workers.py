@@ -70,6 +70,7 @@ class FilesOnWorkers:
         config: of the driver; the workers get it without its secrets.
         handlers: that they use; they import them from their own modules.
         stopping: when it is set, what runs is stopped.
+        use_installed_handlers: whether packages that are installed on the workers may offer handlers.
 
     Raises:
         ConfigurationError: a worker could not find one of the handlers.
@@ -81,6 +82,8 @@ class FilesOnWorkers:
         config: RunnerConfig,
         handlers: Mapping[str, Handler],
         stopping: asyncio.Event,
+        *,
+        use_installed_handlers: bool,
     ) -> None:
         self._connection = connection
         self._stopping = stopping
@@ -91,12 +94,8 @@ class FilesOnWorkers:
         self._mean_seconds: float | None = None
         places = {name: each.place() for name, each in handlers.items()}
         self._settings = {
-            "config": {
-                name: value
-                for name, value in config.model_dump(mode="json").items()
-                if name in config.model_fields_set - _STAYS_HERE
-            }
-            | {"output_dir": str(self._output_dir)},
+            "config": {**_travelling(config), "output_dir": str(self._output_dir)},
+            "use_installed_handlers": use_installed_handlers,
             "handlers": [
                 {
                     "name": name,
@@ -202,6 +201,13 @@ class FilesOnWorkers:
             self._waiting.append(file)
 
 
+def _travelling(config: RunnerConfig) -> dict[str, Any]:
+    """What was configured, as workers are told; paths mean the same in whatever directory they run."""
+    said = config.model_dump(mode="json", include=config.model_fields_set - _STAYS_HERE)
+    paths = {name: path for name in said if isinstance(path := getattr(config, name), Path)}
+    return {**said, **{name: str(path.absolute()) for name, path in paths.items()}}
+
+
 def _tell(files: list[_File], said: Mapping[str, Any]) -> None:
     """The row of a file came."""
     row = files[said["number"]].row
@@ -303,5 +309,6 @@ async def _open_runner(settings: Mapping[str, Any]) -> Runner:
         place = FunctionPlace(**each["place"])
         check_digest(each["name"], place, each["digest"], source_digest(place))
         handlers[each["name"]] = Handler(each["name"], load_function(place), each["runs_in"])
-    runner = Runner(RunnerConfig(**settings["config"]), handlers=handlers, use_installed_handlers=True)
+    installed = settings["use_installed_handlers"]
+    runner = Runner(RunnerConfig(**settings["config"]), handlers=handlers, use_installed_handlers=installed)
     return await runner.__aenter__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -17,6 +18,8 @@ from altlas_runner.batch.sources import BatchFile, content_of
 from altlas_runner.errors import AltlasRunnerError
 
 __all__ = ["OnRow", "run_batch"]
+
+_log = logging.getLogger("altlas_runner")
 
 OnRow = Callable[[BatchRow, BatchSummary], None]
 """Told each row as its file ends, and how the batch stands."""
@@ -45,7 +48,7 @@ async def run_batch(
         files_at_once: how many files are in flight at one time.
         stopping: when it is set, no further file is begun.
         retry_failed: whether files are run again whose tasks did not all complete in an earlier run.
-        on_row: told each row as its file ends.
+        on_row: told each row as its file ends. When it raises, that is logged, and it is told no more.
 
     Raises:
         BundleError: the index, a bundle or a page cannot be written, or another batch writes there.
@@ -60,6 +63,15 @@ async def run_batch(
                 summary.add(row, earlier=True)
         left = (file for key, file in by_key.items() if key not in earlier.finished)
 
+        def tell(row: BatchRow) -> None:
+            nonlocal on_row
+            try:
+                if on_row is not None:
+                    on_row(row, summary)
+            except Exception:  # whoever looks on must not end ten thousand files
+                on_row = None
+                _log.exception("what is told each row of the batch failed; it is told no more")
+
         async def work() -> None:
             for file in left:
                 if stopping.is_set():
@@ -72,8 +84,7 @@ async def run_batch(
                 summary.add(row)
                 summary.interrupted |= row.status == "cancelled"
                 summary.elapsed_seconds = time.monotonic() - began
-                if on_row is not None:
-                    on_row(row, summary)
+                tell(row)
 
         try:
             async with asyncio.TaskGroup() as group:

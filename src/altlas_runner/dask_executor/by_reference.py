@@ -47,14 +47,14 @@ class ReferenceStore:
     """
 
     def __init__(self, url: str | None) -> None:
-        self.url = url
-        if url is None:
+        self.url = url if url is None or "://" in url else str(Path(url).absolute())  # workers run elsewhere
+        if self.url is None:
             self._root = ""
             return
         import fsspec
 
         try:
-            self._files, self._root = fsspec.core.url_to_fs(url if "://" in url else str(Path(url).absolute()))
+            self._files, self._root = fsspec.core.url_to_fs(self.url)
         except (ImportError, ValueError) as error:
             raise StoreError(f"the store {url} cannot be used here: {error}") from error
 

@@ -19,7 +19,7 @@ from altlas_runner.dask_executor.envelope import Call, Reply, open_reply, seal_c
 from altlas_runner.dask_executor.opening import Where, address_of
 from altlas_runner.dask_executor.placement import Placement
 from altlas_runner.dask_executor.session import CLUSTER_TOPIC, Session
-from altlas_runner.errors import AltlasRunnerError, ConfigurationError
+from altlas_runner.errors import AltlasRunnerError
 
 __all__ = ["DaskConnection", "LostError", "Where"]
 
@@ -304,7 +304,8 @@ class DaskConnection:
             self._give_up_waiting()
             try:
                 await self._open(self._silence_seconds / 4)
-            except ConfigurationError:
+            except Exception:  # whatever is wrong there: as long as somebody looks, no call waits for ever
+                _log.debug("no way to the Dask scheduler yet", exc_info=True)
                 await asyncio.sleep(_REOPEN_PAUSE_SECONDS)
 
     async def _look(self) -> bool:
