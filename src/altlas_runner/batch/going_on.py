@@ -76,12 +76,13 @@ def take_up(output_dir: Path, index: BatchIndex, files: Mapping[FileKey, BatchFi
             if not _is_unchanged(row):
                 return False
             earlier.finished.add(row.key)
-        if row.last_file_id and (unfinished / row.last_file_id).exists():  # the row was written, and nothing more
+        if row.last_file_id is not None and row.last_file_id in left:  # the row was written, and nothing more
             finish_bundle(output_dir, row.last_file_id)
         return True
 
     try:
         unfinished.mkdir(exist_ok=True)
+        left = {each.name for each in _runs_in(unfinished)}
         index.keep(counts)
         for bundle in _runs_in(unfinished):
             key = _what_it_runs(bundle)

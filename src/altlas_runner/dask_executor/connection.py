@@ -256,7 +256,7 @@ class DaskConnection:
             call.on_progress(reply.body)
 
     def _on_cluster_event(self, event: tuple[float, Any]) -> None:
-        said = event[1]
+        said = event[1] if isinstance(event[1], dict) else {}  # anybody may say anything there
         if said.get("action") == "remove-worker":
             self._remove_worker(said["worker"], "the worker is gone")
         elif said.get("action") == "add-worker" and (self._looking is None or self._looking.done()):
