@@ -47,6 +47,10 @@ def test_one_file_is_run_with_each_of_its_inputs(tmp_path: Path) -> None:
         assert last_file.metadata["runner"]["provenance"]["inputs_sha256"] == row.inputs_sha256
     assert sorted(given.values()) == ["mate", "tea"]
     assert "line 2" in (tmp_path / "out" / "batch.html").read_text()
+    manifest.write_text("\n".join(map(json.dumps, reversed(lines[:2]))))
+    files = batch_files(str(manifest), tmp_path / "out")
+    assert asyncio.run(runner_into(tmp_path / "out").execute_many(files)).skipped == 2
+    assert {row.line: given[3 - (row.line or 0)] for row in rows_in(tmp_path / "out")} == {1: "mate", 2: "tea"}
 
 
 def test_a_file_with_other_inputs_than_before_runs_again(tmp_path: Path) -> None:

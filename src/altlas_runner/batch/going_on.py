@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from altlas_runner.atomic_file import sync_directory
@@ -68,22 +68,23 @@ def take_up(output_dir: Path, index: BatchIndex, files: Mapping[FileKey, BatchFi
     earlier = Earlier()
     unfinished = output_dir / UNFINISHED_NAME
 
-    def counts(row: BatchRow) -> bool:
-        if row.key in files:
+    def what_counts(row: BatchRow) -> BatchRow | None:
+        if (file := files.get(row.key)) is not None:
             if row.key in earlier.finished or not row.is_finished or (retry_failed and row.status != "success"):
                 _take_back(output_dir, row)
-                return False
+                return None
             if not _is_unchanged(row):
-                return False
+                return None
             earlier.finished.add(row.key)
+            row = replace(row, line=file.line)
         if row.last_file_id is not None and row.last_file_id in left:  # the row was written, and nothing more
             finish_bundle(output_dir, row.last_file_id)
-        return True
+        return row
 
     try:
         unfinished.mkdir(exist_ok=True)
         left = {each.name for each in _runs_in(unfinished)}
-        index.keep(counts)
+        index.keep(what_counts)
         for bundle in _runs_in(unfinished):
             key = _what_it_runs(bundle)
             if key is None or key in earlier._runs:

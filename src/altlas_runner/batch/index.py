@@ -63,17 +63,18 @@ class BatchIndex:
             if self._lock is not None:
                 self._lock.release()
 
-    def keep(self, counts: Callable[[BatchRow], bool]) -> None:
-        """Keep the rows of earlier runs that still count. It blocks; nothing may be added meanwhile.
+    def keep(self, what_counts: Callable[[BatchRow], BatchRow | None]) -> None:
+        """Keep of the rows of earlier runs what still counts. It blocks; nothing may be added meanwhile.
 
         Args:
-            counts: asked for each row in turn.
+            what_counts: asked for each row in turn; returns what is to stand there, or None.
 
         Raises:
             OSError: the index cannot be written.
             BundleError: it cannot be read.
         """
-        write_atomically(self._path, (row.to_line() for row in rows_of(self._path) if counts(row)))
+        kept = (row.to_line() for row in map(what_counts, rows_of(self._path)) if row is not None)
+        write_atomically(self._path, kept)
         before, self._descriptor = self._descriptor, self._opened()
         os.close(before)
 

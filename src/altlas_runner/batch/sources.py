@@ -87,7 +87,10 @@ def batch_files(source: str, output_dir: Path) -> list[BatchFile]:
         raise ConfigurationError(f"{source}: there is no such directory, file or pattern")
     if not found:
         raise ConfigurationError(f"{source}: there is no ALT file (*.alt, *.json, *.yaml, *.yml)")
-    return list({each.key: each for each in found}.values())
+    first: dict[FileKey, BatchFile] = {}
+    for each in found:
+        first.setdefault(each.key, each)
+    return list(first.values())
 
 
 def content_of(path: Path) -> bytes:

@@ -159,8 +159,10 @@ class _Progress:
             self._trouble += 1
             if self._trouble <= _MOST_TROUBLE:
                 why = row.error or (row.diagnostics[0]["message"] if row.diagnostics else ", ".join(row.error_codes))
+                line = "" if row.line is None else f" (line {row.line})"
                 click.echo(
-                    f"{row.status:<15}  {visible(shortened(row.path, 200))}: {visible(shortened(why, 200))}", err=True
+                    f"{row.status:<15}  {visible(shortened(row.path, 200))}{line}: {visible(shortened(why, 200))}",
+                    err=True,
                 )
         now = time.monotonic()
         if now - self._said_at >= _LINE_SECONDS:

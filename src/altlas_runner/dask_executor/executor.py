@@ -122,8 +122,11 @@ class DaskExecutor:
             digest=self._digests[handler.name],
             remaining_seconds=None if attempt.deadline is None else max(0.0, attempt.deadline - loop.time()),
             payload=payload,
-            secrets=self._redactor.found_in([attempt.task.model_dump(), dict(attempt.context), attempt.run.metadata]),
+            secrets=self._secrets_given(attempt) if self._redactor else [],
         )
+
+    def _secrets_given(self, attempt: TaskAttempt) -> list[str]:
+        return self._redactor.found_in([attempt.task.model_dump(), dict(attempt.context), dict(attempt.run.metadata)])
 
     async def _packed(self, attempt: TaskAttempt) -> Any:
         """The payload as it travels: a text, or a reference to a long one."""

@@ -76,8 +76,8 @@ async def _run(call: TaskCall, attempt: TaskAttempt, service: Service) -> Outcom
 
 
 def _redactor(call: TaskCall, attempt: TaskAttempt) -> Redactor:
-    """Takes out what the driver calls a secret, and what stands under a key-like name: the log here is another's."""
-    return Redactor([*call.secrets, *secrets_in([attempt.task.parameters, dict(attempt.context)])])
+    """Takes out what the driver calls a secret, and what stands under a key-like name: others read the log here."""
+    return Redactor([*call.secrets, *secrets_in(attempt.task.parameters)])
 
 
 def _emit(say: Say, kind: str, fields: Mapping[str, Any]) -> None:
