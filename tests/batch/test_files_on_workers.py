@@ -158,7 +158,8 @@ def test_a_file_that_is_lost_with_its_worker_is_run_again(tmp_path: Path) -> Non
             return await runner.execute_many(files, on_row=kill)
 
     assert asyncio.run(run()).is_success
-    assert len(rows_in(tmp_path / "out")) == 12
+    assert len(rows := rows_in(tmp_path / "out")) == 12
+    assert bundles_in(tmp_path / "out") == {row.last_file_id for row in rows}  # also of the worker that was killed
 
 
 @pytest.mark.parametrize("unit", ["file", "task"])
