@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.durability.command_line import CommandLine
+from tests.durability.command_line import CommandLine, command_line
 from tests.durability.preloading import compiled
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+def programs() -> CommandLine:
     """Starts the command line."""
-    with CommandLine(tmp_path_factory.mktemp("programs")) as started:
-        yield started
+    return command_line()
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from tests.server.test_executing import TWO
 
 _HOSTILE = [*hostile_heads(), *hostile_bodies()]
 _LONGEST_SECONDS = 60.0
-_WORK = 400
+_WORK = 200
 """Requests that are counted as the server's usual work."""
 
 
@@ -250,7 +250,9 @@ def test_connections_leave_enough_open_files_for_runs(tmp_path: Path) -> None:
     with LoopbackService() as ai, contextlib.ExitStack() as stack:
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, most))
         try:
-            server = stack.enter_context(running_server(tmp_path / "output", ai.url, "--max-connections", "400"))
+            server = stack.enter_context(
+                running_server(tmp_path / "output", ai.url, "--max-connections", "400", fresh=True)
+            )
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
         for _ in range(300):
