@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,17 +16,25 @@ __all__ = ["remove_leftovers", "sync_directory", "write_atomically"]
 _TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
-def write_atomically(path: Path, content: bytes | Iterable[bytes | memoryview]) -> None:
+def write_atomically(path: Path, content: bytes | Iterable[bytes | memoryview], *, sync_name: bool = True) -> None:
     """Write `content`, in one piece or in several, to `path` so that no reader and no crash ever sees half of it.
 
     An existing file keeps its permissions; a new one gets those that the umask leaves of 0666. A device or a pipe, such
     as /dev/stdout, is written to and stays what it is.
 
+    Args:
+        path: of the file.
+        content: all of it.
+        sync_name: whether its name is durable when this returns; else `sync_directory` is still to come.
+
     Raises:
         OSError: the file cannot be written; what stood there before stands there still, and nothing is left behind.
     """
     pieces = (content,) if isinstance(content, bytes) else content
-    if path.exists() and not path.is_file():  # renaming would replace the device itself
+    earlier = None
+    with contextlib.suppress(OSError):
+        earlier = path.stat()
+    if earlier is not None and not stat.S_ISREG(earlier.st_mode):  # renaming would replace the device itself
         with path.open("wb") as stream:
             stream.writelines(pieces)
         return
@@ -35,15 +44,16 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes | memoryview]) 
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(pieces)
             file.flush()
-            with contextlib.suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            if earlier is not None:
+                os.fchmod(file.fileno(), earlier.st_mode & 0o777)
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    sync_directory(path.parent)
+    if sync_name:
+        sync_directory(path.parent)
 
 
 def remove_leftovers(directory: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from distributed import LocalCluster
 
 from altlas_runner import LastFile
-from altlas_runner.batch import BatchRow, BatchSummary
+from altlas_runner.batch import BatchRow, BatchSummary, on_workers
 from tests.batch.many_files import rows_in, runner_into, write_files
-from tests.dask_executor.clusters import local_cluster, worker_pids
+from tests.dask_executor.clusters import local_cluster, until, worker_pids
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +66,27 @@ def test_cancelling_stops_what_runs_there(cluster: LocalCluster, tmp_path: Path)
 
     assert asyncio.run(run()).interrupted
     assert any(row.status == "cancelled" for row in rows_in(tmp_path / "out"))
+
+
+def test_a_worker_closes_its_runner_when_no_more_files_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each batch would leave one behind, with its connections and the processes of its handlers."""
+    monkeypatch.setattr(on_workers, "_KEPT_SECONDS", 0.2)
+    kept: dict[str, on_workers.KeptRunner] = {}
+
+    async def run() -> None:
+        settings = {"config": {"output_dir": str(tmp_path)}, "handlers": []}
+        kept["a"] = one = on_workers.KeptRunner(settings, kept, "a")
+        async with one.lent() as runner, one.lent() as again:
+            await asyncio.sleep(0.4)
+            assert runner is again
+            assert runner._resources.is_open
+        async with one.lent() as again:
+            assert runner is again
+        assert kept
+        await until(lambda: not runner._resources.is_open, 10, "the runner is closed")
+        assert not kept
+
+    asyncio.run(run())
 
 
 def test_a_file_that_is_lost_with_its_worker_is_run_again(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ FAULTS: list[tuple[Fault, Check]] = [
     (
         Fault(
             "the name of the bundle is not synced",
-            "directory.mkdir(parents=True, exist_ok=True)\n        sync_directory(directory.parent)\n",
-            "directory.mkdir(parents=True, exist_ok=True)\n",
+            "            sync_directory(directory)\n            sync_directory(directory.parent)\n",
+            "            sync_directory(directory)\n",
         ),
         power_loss,
     ),

@@ -124,7 +124,7 @@ def test_a_directory_without_permission_is_named_with_the_reason(tmp_path: Path)
 def test_result_last_is_written_after_everything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need_dot()
     written: list[str] = []
-    monkeypatch.setattr(bundle, "write_atomically", lambda path, content: written.append(path.name))
+    monkeypatch.setattr(bundle, "write_atomically", lambda path, content, **options: written.append(path.name))
     LastFileGenerator(tmp_path).generate(*broken_diamond(), last_id="last_1")
     assert sorted(written[:-1]) == ["last_1.dot", "last_1.png", "report.html"]
     assert written[-1] == "result.last"
@@ -136,10 +136,10 @@ def test_a_full_disk_leaves_no_result_last(
 ) -> None:
     calls = iter(range(9))
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, **options: bool) -> None:
         if next(calls) == fails_at:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write_atomically(path, content)
+        write_atomically(path, content, **options)
 
     monkeypatch.setattr(bundle, "write_atomically", full)
     with pytest.raises(BundleError, match="cannot be written: No space left on device"):

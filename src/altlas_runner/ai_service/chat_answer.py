@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from altlas_runner.ai_service.failures import bad_response
@@ -26,8 +27,7 @@ def chat_outcome(answer: Any) -> Outcome:
     usage = usage_of(answer)
     problem, output = _read(answer)
     if problem is not None:
-        failure = bad_response(problem)
-        return Outcome.failed("AI_BAD_RESPONSE", failure.error or "", retry=failure.retry, usage=usage)
+        return replace(bad_response(problem), usage=usage)
     return Outcome.completed(output, usage=usage)
 
 

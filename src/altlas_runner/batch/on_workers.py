@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ __all__ = ["FilesOnWorkers", "run_files"]
 _MOST_TRIES = 3
 _TOGETHER_SECONDS = 0.25
 _MOST_TOGETHER = 16
+_KEPT_SECONDS = 30.0
 _INTERRUPTED = "the batch was interrupted"
 _STAYS_HERE = {
     "ai_api_key", "ai_fallback_api_key", "ai_extra_headers", "ai_extra_query", "ai_proxy", "ai_fallback",
@@ -204,16 +206,11 @@ async def _execute(body: Mapping[str, Any], service: Service, say: Say) -> None:
     settings = body["settings"]
     name = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     if name not in service.kept:  # one for all files of a batch: its client and its limits are shared
-        service.kept[name] = _KeptRunner(settings)
-    try:
-        runner = await service.kept[name].opened()
-    except Exception:  # what is missing may be there when the next files come
-        service.kept.pop(name, None)
-        raise
+        service.kept[name] = KeptRunner(settings, service.kept, name)
     store = ReferenceStore(body["store"])
     worker = get_worker().address
 
-    async def run(number: int, file: Mapping[str, Any]) -> None:
+    async def run(runner: Runner, number: int, file: Mapping[str, Any]) -> None:
         given = file["content"]
         if is_reference(given):
             content = await asyncio.to_thread(store.take, given)
@@ -224,21 +221,55 @@ async def _execute(body: Mapping[str, Any], service: Service, say: Say) -> None:
         )
         say({"number": number, "row": row.to_line().decode(), "worker": worker})
 
-    async with asyncio.TaskGroup() as group:
+    async with service.kept[name].lent() as runner, asyncio.TaskGroup() as group:
         for number, file in enumerate(body["files"]):
-            group.create_task(run(number, file))
+            group.create_task(run(runner, number, file))
 
 
-class _KeptRunner:
-    """A runner that is opened by the first file and closed with the worker."""
+class KeptRunner:
+    """A runner that the first files open. It closes when no more came for half a minute, and with the worker.
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    Args:
+        settings: from which it is made.
+        kept: where it stands until it is not to be lent any more.
+        name: under which it does.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], kept: dict[str, Any], name: str) -> None:
         self._opening = asyncio.ensure_future(_open_runner(settings))
+        self._kept, self._name = kept, name
+        self._borrowers = 0
+        self._waiting: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Task[None] | None = None
 
-    async def opened(self) -> Runner:
-        return await asyncio.shield(self._opening)
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Runner]:
+        """The runner, open, for a block."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._borrowers += 1
+        try:
+            try:
+                runner = await asyncio.shield(self._opening)
+            except Exception:  # what is missing may be there when the next files come
+                self._forget()
+                raise
+            yield runner
+        finally:
+            self._borrowers -= 1
+            if self._borrowers == 0:
+                self._waiting = asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._close)
+
+    def _forget(self) -> None:
+        if self._kept.get(self._name) is self:
+            del self._kept[self._name]
+
+    def _close(self) -> None:
+        self._forget()
+        self._closing = asyncio.ensure_future(self.aclose())
 
     async def aclose(self) -> None:
+        """Close the runner."""
         if self._opening.done() and self._opening.exception() is None:
             await self._opening.result().__aexit__(None, None, None)
         self._opening.cancel()

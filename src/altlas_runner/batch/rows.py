@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from altlas_runner.event_json import rfc3339
@@ -68,7 +68,8 @@ class BatchRow:
 
     def to_line(self) -> bytes:
         """The row as one line of JSON; most of what is nothing is left out."""
-        said = {name: value for name, value in asdict(self).items() if value or name in _ALWAYS_SAID}
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        said = {name: value for name, value in values if value or name in _ALWAYS_SAID}
         return json.dumps(said, ensure_ascii=True).encode() + b"\n"
 
     @classmethod

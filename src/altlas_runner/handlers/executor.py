@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from altlas_runner.alt_file import AltFile, Task
 from altlas_runner.alt_file.diagnostics import quoted
@@ -40,7 +40,6 @@ def handled_tasks(tasks: Iterable[Task], handlers: Mapping[str, Handler]) -> dic
     return {task_id: handler for task_id, handler in found if handler is not None}
 
 
-@runtime_checkable
 class HandlerEngine(Executor, Protocol):
     """An executor that runs handlers of its own somewhere else, such as on a cluster.
 

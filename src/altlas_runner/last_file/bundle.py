@@ -50,7 +50,6 @@ def prepare_directory(directory: Path) -> None:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        sync_directory(directory.parent)
     except OSError as error:
         raise BundleError(directory, f"cannot be made: {error.strerror or error}") from error
     if not os.access(directory, os.W_OK | os.X_OK):
@@ -58,7 +57,7 @@ def prepare_directory(directory: Path) -> None:
 
 
 def write_bundle(directory: Path, result: Iterable[bytes | memoryview], others: Mapping[str, bytes]) -> None:
-    """Write a bundle: the other files in their order, then `result.last`.
+    """Write a bundle: the other files in their order, then `result.last`. All of it is on the disk when this returns.
 
     Args:
         directory: made when it is missing. Files of an earlier bundle in it are replaced, and what a writer that was
@@ -74,9 +73,12 @@ def write_bundle(directory: Path, result: Iterable[bytes | memoryview], others: 
     try:
         for name, content in others.items():
             place = directory / name
-            write_atomically(place, content)
+            write_atomically(place, content, sync_name=False)
+        place = directory
+        sync_directory(directory)  # nobody finds a result before what stands beside it
         place = directory / RESULT_NAME
         write_atomically(place, result)
+        sync_directory(directory.parent)
         remove_leftovers(directory)
     except OSError as error:
         raise BundleError(place, f"cannot be written: {error.strerror or error}") from error

@@ -21,7 +21,7 @@ __all__ = ["Connections"]
 
 _log = logging.getLogger("altlas_runner")
 
-_SECURITY = "Cache-Control: no-store\r\nServer: altlas-runner\r\nX-Content-Type-Options: nosniff\r\n"
+_HEADERS = {"Cache-Control": "no-store", "Server": "altlas-runner", "X-Content-Type-Options": "nosniff"}
 
 
 class Connections:
@@ -120,7 +120,7 @@ class _Connection(RequestHandler):
             status=status,
             body=problem_body(status, detail),
             content_type=PROBLEM_TYPE,
-            headers={"Cache-Control": "no-store", "Server": "altlas-runner", "X-Content-Type-Options": "nosniff"},
+            headers=_HEADERS,
         )
         response.force_close()
         return response
@@ -149,7 +149,9 @@ class _Connection(RequestHandler):
         if self.transport is not None:
             head = (
                 f"HTTP/1.1 {status} {status.phrase}\r\nContent-Type: {PROBLEM_TYPE}\r\nContent-Length: {len(body)}\r\n"
-                f"Connection: close\r\nRetry-After: 5\r\n{_SECURITY}\r\n"
+                "Connection: close\r\nRetry-After: 5\r\n"
+                + "".join(f"{name}: {value}\r\n" for name, value in _HEADERS.items())
+                + "\r\n"
             )
             self.transport.write(head.encode() + body)
         self.force_close()

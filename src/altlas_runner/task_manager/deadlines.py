@@ -9,22 +9,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-__all__ = ["Deadlines"]
+__all__ = ["deadline_queues"]
 
 
-class Deadlines:
-    """Queues of tasks that have begun, one for each timeout.
+def deadline_queues(timeouts: Sequence[float | None]) -> list[deque[int] | None]:
+    """For each task the queue of its timeout, earliest deadline first, or None; all are empty.
+
+    Whoever puts a task into an empty queue sets a timer for it. Tasks that have ended are taken out when a timer comes.
 
     Args:
         timeouts: for each task the seconds from its first start to its deadline, or None.
-
-    Attributes:
-        queue_of: for each task the queue of its timeout, earliest deadline first, or None. Whoever puts a task into an
-            empty queue sets a timer for it. Tasks that have ended are taken out when a timer comes.
     """
-
-    __slots__ = ("queue_of",)
-
-    def __init__(self, timeouts: Sequence[float | None]) -> None:
-        queues: dict[float | None, deque[int]] = {timeout: deque() for timeout in set(timeouts) if timeout is not None}
-        self.queue_of = list(map(queues.get, timeouts))
+    queues: dict[float | None, deque[int]] = {timeout: deque() for timeout in set(timeouts) if timeout is not None}
+    return list(map(queues.get, timeouts))

@@ -13,7 +13,7 @@ from random import Random
 from altlas_runner.execution import DEADLINE_PASSED, Outcome
 from altlas_runner.retrying import LONGEST_SECONDS, RetryPolicy
 from altlas_runner.statuses import TaskStatus
-from altlas_runner.task_manager.deadlines import Deadlines
+from altlas_runner.task_manager.deadlines import deadline_queues
 from altlas_runner.task_manager.ledger import NEVER, Ledger
 from altlas_runner.task_manager.plan import Restored, RunPlan
 from altlas_runner.task_manager.signals import CancelTaskAsked, Command, StopAttempt, WakeAt
@@ -114,7 +114,7 @@ class Moves:
         self._kept_failures: list[int] = []  # tasks that did not complete before the run was resumed
         self._given_up: list[int] = []  # tasks that a resume does not try again
         self._missing = list(map(len, plan.dependencies))
-        self._deadline_queue_of = Deadlines(plan.timeouts).queue_of
+        self._deadline_queue_of = deadline_queues(plan.timeouts)
         self._is_plain = not self._slots.has_groups and 0 not in plan.timeouts  # a slot is all that a ready task needs
         self._hands_over = self._is_plain and spending is None  # so nothing stands between a slot and the next task
         self._timers: list[tuple[float, int, int]] = []  # heap of (instant, kind, task)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from altlas_runner.alt_file.diagnostics import json_pointer
 from altlas_runner.last_file.visible_text import shortened
 
 __all__ = ["ABSENT", "Difference", "differences"]
@@ -44,7 +45,7 @@ def differences(before: Any, after: Any) -> Iterator[Difference]:
         inner: list[tuple[str, Any, Any]] = []
         if isinstance(one, dict) and isinstance(other, dict):
             keys = dict.fromkeys([*one, *other])
-            inner = [(f"{path}/{_step(key)}", one.get(key, _MISSING), other.get(key, _MISSING)) for key in keys]
+            inner = [(path + json_pointer((key,)), one.get(key, _MISSING), other.get(key, _MISSING)) for key in keys]
         elif isinstance(one, list) and isinstance(other, list):
             inner = [
                 (
@@ -60,10 +61,6 @@ def differences(before: Any, after: Any) -> Iterator[Difference]:
 
 
 _MISSING = object()
-
-
-def _step(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _text(value: Any) -> str:

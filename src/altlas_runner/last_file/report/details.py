@@ -45,18 +45,19 @@ _LADDER = (
 )
 _SAMPLES = 4
 _IMAGE_BYTES = 64_000
+_NOTABLE_FAILURES, _NOTABLE = 300, 100
 _DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/]+={0,2})")
 
 
-def notable_tasks(record: RunRecord, *, failed: int = 300, others: int = 100) -> set[int]:
+def notable_tasks(record: RunRecord) -> set[int]:
     """The tasks that get all the room: failed first, then retried, slowest and costliest ones."""
     usages = [None if result is None else result.usage for result in record.results]
     everyone = range(len(record))
-    chosen = set(record.failed()[:failed])
-    chosen.update(nlargest(others, (t for t in everyone if len(record.tries[t]) > 1), lambda t: len(record.tries[t])))
-    chosen.update(nlargest(others // 2, everyone, record.duration))
+    chosen = set(record.failed()[:_NOTABLE_FAILURES])
+    chosen.update(nlargest(_NOTABLE, (t for t in everyone if len(record.tries[t]) > 1), lambda t: len(record.tries[t])))
+    chosen.update(nlargest(_NOTABLE // 2, everyone, record.duration))
     priced = {t: usage.cost or 0.0 for t, usage in enumerate(usages) if usage and usage.cost}
-    chosen.update(nlargest(others // 2, priced, lambda t: priced[t]))
+    chosen.update(nlargest(_NOTABLE // 2, priced, lambda t: priced[t]))
     return chosen
 
 

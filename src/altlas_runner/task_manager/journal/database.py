@@ -54,6 +54,7 @@ class Database:
             _make_durable(connection)
             connection.execute("CREATE TABLE entries (number INTEGER PRIMARY KEY, content BLOB NOT NULL)")
             sync_directory(directory)
+            sync_directory(directory.parent)
         except (sqlite3.Error, OSError) as error:
             cls(path, connection).remove()
             raise JournalError(path, f"cannot be made: {error}") from error
