@@ -119,7 +119,9 @@ def test_nothing_of_an_attacker_runs_or_leaves_whatever_a_reader_opens(browser: 
     assert len(HOSTILE) >= 80
     last_file = last_file_of_all(HOSTILE)
     place = tmp_path / "report.html"
-    place.write_text(render_report(last_file), encoding="utf-8")
+    page = render_report(last_file)
+    assert "[redacted]" not in page, "a text that is kept back shows nothing of an attacker"
+    place.write_text(page, encoding="utf-8")
     browser.open(place)
     tasks = list(range(len(last_file.metadata["runner"]["tasks"])))
     assert len(tasks) == 3 * len(HOSTILE)
