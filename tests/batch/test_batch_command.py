@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.batch.many_files import alt_text, rows_in, run_batch, write_files
+from tests.durability.command_line import command_line
 
 ROOT = Path(__file__).parent.parent.parent
 HANDLERS = ("--handlers", "tests.batch.many_files:word")
@@ -19,8 +20,9 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-W", "error", "-m", "altlas_runner", "batch", *map(str, words), *HANDLERS]
 
 
-def batch(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*words), cwd=ROOT, capture_output=True, text=True, timeout=120)
+def batch(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    status, process = command_line().end_of(["batch", *words, *HANDLERS], cwd=ROOT)
+    return subprocess.CompletedProcess(words, status, process.stdout, process.stderr)
 
 
 @pytest.mark.slow
@@ -47,7 +49,7 @@ def test_a_batch_that_is_fine(tmp_path: Path) -> None:
 def test_the_exit_code_says_how_it_went(spoil: str, code: int, words: str, tmp_path: Path) -> None:
     files = write_files(tmp_path / "in", 3)
     files[1].write_text(spoil)
-    done = batch(tmp_path / "in", "-o", tmp_path / "out", "--deadline", 2)
+    done = batch(tmp_path / "in", "-o", tmp_path / "out", "--deadline", "2")
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert "2 of 3 files completed" in done.stdout
