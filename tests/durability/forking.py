@@ -37,7 +37,7 @@ def warm_up() -> None:
         )
         refused = asyncio.run(Runner(config).execute(flow))  # on asyncio's loop: uvloop's threads outlive it
         assert refused.status == "failure"
-        asyncio.run(Runner(config, executor=FakeExecutor()).execute(flow))
+        asyncio.run(Runner(config, executor=FakeExecutor({"a": 0.0})).execute(flow))
     gc.collect()
     gc.freeze()
 
