@@ -119,21 +119,25 @@ def test_every_hostile_request_is_refused_and_the_server_is_as_fast_as_before(se
     before = standing(server)
     with ThreadPoolExecutor(4) as senders:
         answers = list(senders.map(lambda hostile: _answer_to(server, hostile), _HOSTILE))
-        memory = standing(server).memory
-        list(senders.map(lambda hostile: _answer_to(server, hostile), _HOSTILE))
+        after = standing(server)
+        for _ in range(3):  # what was freed lies where it fits: only what comes with each time is a loss
+            memory = after.memory
+            list(senders.map(lambda hostile: _answer_to(server, hostile), _HOSTILE))
+            after = standing(server)
+            if after.memory <= memory + 60_000:
+                break
     wrong = []
     for hostile, said in zip(_HOSTILE, answers, strict=True):
         problem = _what_is_wrong(hostile, said, documented)
         if problem:
             wrong.append(f"{hostile.name}: {problem}: {said[:300]!r}")
     assert not wrong, "\n".join(wrong)
-    after = standing(server)
     for _ in range(4):  # CPU time, too, grows when a neighbour is busy: only what stays is the server's own
         if after.work_seconds > before.work_seconds * 1.5:
             after = standing(server)
     assert after.descriptors <= before.descriptors + 1
     assert after.threads <= before.threads + 6, "the pool of threads, and nothing else"
-    assert after.memory <= memory + 60_000, "kB more than after they came for the first time"
+    assert after.memory <= memory + 60_000, "kB more each time they come"
     assert after.work_seconds <= before.work_seconds * 1.5, (before, after)
     assert "Traceback" not in server.log.read_text()
     runs = server.ask("GET", "/api/v1/runs").json["runs"]
