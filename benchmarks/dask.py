@@ -1,8 +1,8 @@
 """What a task costs on Dask: ours beside Dask's own client on the same tasks, and whole files beside single tasks.
 
 The scheduler and two workers of two threads are processes of their own. Dask's client is asked for what a runner needs:
-each result as soon as it is there. CPU time of driver, scheduler and workers together, and seconds; the least of several
-rounds in which all take turns.
+each result as soon as it is there. CPU time of driver, scheduler and workers together, and seconds: the least of
+several rounds in which all take turns.
 """
 
 import asyncio
