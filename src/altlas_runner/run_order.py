@@ -137,7 +137,7 @@ class RunOrder:
             redactor,
             found.directory,
             found.first.started_at,
-            settings or latest.settings,
+            {**latest.settings, **settings},
             found=found,
             plan=plan,
         )

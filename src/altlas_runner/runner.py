@@ -21,7 +21,7 @@ from altlas_runner.errors import ConfigurationError
 from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
 from altlas_runner.handlers import HandlerEngine, HandlerSource, handled_tasks, handlers_for, own_handlers
 from altlas_runner.handlers.artifact_directory import temporary_artifacts
-from altlas_runner.kept_settings import settings_to_keep
+from altlas_runner.kept_settings import OF_THE_SERVICE, config_of_resume, settings_to_keep
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor
 from altlas_runner.run_journal import find_run
@@ -80,6 +80,8 @@ class Runner:
         self._executor = executor
         self._engine = engine
         self._handlers = own_handlers(handlers, self.config.handlers, allow_commands=self.config.allow_commands)
+        replaced_handlers = ("handlers",) if handlers or engine is not None else ()
+        self._replaced = replaced_handlers + (() if executor is None else OF_THE_SERVICE)
         self._use_installed_handlers = use_installed_handlers
         self._shared_slots = shared_slots
         self._resources = RunResources(self.config)
@@ -141,7 +143,7 @@ class Runner:
             run_id,
             preferences,
         )
-        return await self._carry_out(order, on_event, seed)
+        return await self._carry_out(order, self.config, on_event, seed)
 
     async def resume(
         self,
@@ -159,6 +161,9 @@ class Runner:
         seed: int | None = None,
     ) -> LastFile:
         """Go on with a run that has a journal: what has ended keeps its result, the rest runs.
+
+        Settings that the configuration was not given, by keyword, environment or file, are those of the run, as far as
+        a journal is trusted (docs/resume.md).
 
         Args:
             bundle: its directory.
@@ -181,52 +186,47 @@ class Runner:
         Raises:
             JournalError: there is no journal, it is damaged, or another process has the run.
             AltParseError: the file cannot be read or has errors.
-            ConfigurationError: a task is not there, a secret is missing, or `strict` refuses.
+            ConfigurationError: a task is not there, a secret or a setting must be given again, or `strict` refuses.
             BundleError: the bundle cannot be written.
         """
         found = await asyncio.to_thread(find_run, Path(bundle))
         try:
-            order = RunOrder.resumed(
-                found,
-                alt,
-                inputs or {},
-                ResumeChoice(failed, from_tasks, only, in_doubt),
-                settings_to_keep(self.config),
-                strict=strict,
-            )
+            config = config_of_resume(found.latest.settings, self.config, self._replaced)
+            choice = ResumeChoice(failed, from_tasks, only, in_doubt)
+            order = RunOrder.resumed(found, alt, inputs or {}, choice, settings_to_keep(config), strict=strict)
             if on_plan is not None and order.plan is not None:
                 on_plan(order.plan)
-            return await self._carry_out(order, on_event, seed)
+            return await self._carry_out(order, config, on_event, seed)
         finally:
             await asyncio.to_thread(found.release)
 
     async def _carry_out(
-        self, order: RunOrder, on_event: Observer | Sequence[Observer] | None, seed: int | None
+        self, order: RunOrder, config: RunnerConfig, on_event: Observer | Sequence[Observer] | None, seed: int | None
     ) -> LastFile:
         chosen, run_id, resources = order.chosen, order.run_id, self._resources
         handlers = handlers_for(chosen, self._handlers, use_installed=self._use_installed_handlers)
         known = {**(self._engine.handlers if self._engine else {}), **handlers}
         asks_service = self._executor is None and len(handled_tasks(chosen.tasks, known)) < len(chosen.tasks)
         if asks_service:
-            await resources.find_key()
-        redactor = order.redactor | Redactor([*self.config.known_secrets(), *self._secrets])
+            await asyncio.to_thread(config.ai_service)  # finds the key: a program that tells it may take its time
+        redactor = order.redactor | Redactor([*config.known_secrets(), *self._secrets])
         generator = (
             LastFileGenerator(order.directory.parent)
-            .with_graphs(self.config.generate_graphs)
-            .with_compression(self.config.compress_artifacts)
+            .with_graphs(config.generate_graphs)
+            .with_compression(config.compress_artifacts)
         )
         async with AsyncExitStack() as stack:
             stack.enter_context(log_records.redacted(redactor))
             executor = self._executor
             if asks_service:
-                executor = client = await resources.client(stack)
-                if self.config.cache is not None:
-                    executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
-            engine, most_at_once = self._engine, self.config.max_concurrent_tasks
-            if handlers and self.config.engine == "dask":
+                executor = client = await resources.client(stack, config)
+                if config.cache is not None:
+                    executor = CachedAnswers(client, config.cache, redactor, refresh=config.refresh)
+            engine, most_at_once = self._engine, config.max_concurrent_tasks
+            if handlers and config.engine == "dask":
                 cluster = await resources.cluster(stack)
-                engine, handlers = engine_on(cluster, handlers, self.config), {}
-                most_at_once = concurrency_on(cluster, self.config)
+                engine, handlers = engine_on(cluster, handlers, config), {}
+                most_at_once = concurrency_on(cluster, config)
             manager = TaskManager(
                 chosen,
                 executor,
@@ -241,12 +241,12 @@ class Runner:
                 run_id=run_id,
                 seed=seed,
                 inputs=order.inputs,
-                schedule=self.config.schedule,
-                concurrency_groups=self.config.concurrency_groups,
-                run_deadline_seconds=self.config.run_deadline_seconds,
-                fail_fast=self.config.fail_fast,
-                max_cost=self.config.max_cost,
-                max_tokens_total=self.config.max_tokens_total,
+                schedule=config.schedule,
+                concurrency_groups=config.concurrency_groups,
+                run_deadline_seconds=config.run_deadline_seconds,
+                fail_fast=config.fail_fast,
+                max_cost=config.max_cost,
+                max_tokens_total=config.max_tokens_total,
                 preferences=order.preferences,
                 shared_slots=self._shared_slots,
                 editions=order.editions,
@@ -254,7 +254,7 @@ class Runner:
             )
             self._running[run_id] = manager  # from now on it can be cancelled
             try:
-                journal = await order.made_ready(generator, redactor, journal=self.config.journal)
+                journal = await order.made_ready(generator, redactor, journal=config.journal)
                 if journal is not None:
                     stack.push_async_callback(asyncio.to_thread, journal.close)
                 try:
