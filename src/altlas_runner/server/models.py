@@ -229,6 +229,8 @@ class Readiness(_Answer):
     status: Literal["ready", "not_ready"]
     ai_service: AiServiceState
     accepts_runs: bool = Field(description="False while the service stops.")
+    writes_bundles: bool = Field(description="False while the output directory cannot be made or written, or is full.")
+    reason: str | None = Field(description="Why it is not ready; else null.")
 
 
 class ServiceStatus(_Answer):
