@@ -170,11 +170,18 @@ class DiagnosticAnswer(_Answer):
     part: str | None
 
 
-class ValidateAnswer(_Answer):
-    """Every problem of an ALT file."""
+class _Told(_Answer):
+    diagnostics: list[DiagnosticAnswer] = Field(
+        description="The problems of an ALT file; of more than 1,000, or 1 MiB, the first, errors before warnings."
+    )
+    error_count: Annotated[int, Field(ge=0)] = Field(description="How many errors were found.")
+    warning_count: Annotated[int, Field(ge=0)] = Field(description="How many warnings were found.")
+
+
+class ValidateAnswer(_Told):
+    """What is wrong or doubtful in an ALT file."""
 
     valid: bool = Field(description="Whether it has no error; warnings do not count.")
-    diagnostics: list[DiagnosticAnswer]
 
 
 class TaskCounts(_Answer):
@@ -248,7 +255,7 @@ class ServiceStatus(_Answer):
     ended_runs: dict[str, int] = Field(description="Runs that ended since the start, by status.")
 
 
-class ProblemAnswer(_Answer):
+class ProblemAnswer(_Told):
     """A problem, as RFC 9457 has it."""
 
     type: str
@@ -256,4 +263,3 @@ class ProblemAnswer(_Answer):
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
     error: str = Field(description="The same as `detail`.")
-    diagnostics: list[DiagnosticAnswer] = Field(description="The problems of an ALT file; else empty.")
