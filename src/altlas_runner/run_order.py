@@ -170,18 +170,14 @@ class RunOrder:
     async def made_ready(
         self, generator: LastFileGenerator, redactor: Redactor, *, journal: bool
     ) -> JournalWriter | None:
-        """The same in a thread, for a disk takes its time; when this is cancelled, a journal stays and is closed."""
+        """The same in a thread, for a disk takes its time; when this is cancelled, all is as it was before."""
         making = asyncio.create_task(asyncio.to_thread(self.make_ready, generator, redactor, journal=journal))
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
             await asyncio.wait([making])
             if making.exception() is None:
-                made = making.result()
-                if made is None:
-                    generator.remove_directory(self.run_id)
-                else:
-                    await asyncio.to_thread(made.close)
+                await asyncio.to_thread(self._take_back, generator, making.result())
             raise
 
     def make_ready(self, generator: LastFileGenerator, redactor: Redactor, *, journal: bool) -> JournalWriter | None:
@@ -211,6 +207,14 @@ class RunOrder:
         except BaseException:
             generator.remove_directory(self.run_id)
             raise
+
+    def _take_back(self, generator: LastFileGenerator, journal: JournalWriter | None) -> None:
+        if self.found is not None and journal is not None:
+            journal.close()
+            return
+        if journal is not None:
+            journal.remove()
+        generator.remove_directory(self.run_id)
 
     def _description(self, redactor: Redactor) -> RunDescription:
         return RunDescription.of(
