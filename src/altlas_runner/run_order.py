@@ -208,6 +208,17 @@ class RunOrder:
             generator.remove_directory(self.run_id)
             raise
 
+    def without_bundle(self, error: BundleError, journal: JournalWriter | None) -> BundleError:
+        """The same error, which also says what of the run is lost with its bundle, and what is not."""
+        resume = f"when that is mended, altlas-runner resume {self.directory}"
+        if journal is None:
+            rest = "the results of the run are lost, for it kept no journal"
+        elif journal.failure is None:
+            rest = f"no result is lost, the journal has them: {resume} writes the bundle"
+        else:
+            rest = f"nor could the journal be; what it has of the run is not lost: {resume} goes on from there"
+        return BundleError(error.path, f"{error.reason}; {rest}")
+
     def _take_back(self, generator: LastFileGenerator, journal: JournalWriter | None) -> None:
         if self.found is not None and journal is not None:
             journal.close()

@@ -17,7 +17,7 @@ from altlas_runner.alt_file.selection import Selection
 from altlas_runner.batch import BatchFile, BatchSummary, OnRow, Unit, execute_many
 from altlas_runner.config import RunnerConfig
 from altlas_runner.dask_engine import concurrency_on, engine_on
-from altlas_runner.errors import ConfigurationError
+from altlas_runner.errors import BundleError, ConfigurationError
 from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
 from altlas_runner.handlers import HandlerEngine, HandlerSource, handled_tasks, handlers_for, own_handlers
 from altlas_runner.handlers.artifact_directory import temporary_artifacts
@@ -278,7 +278,10 @@ class Runner:
                 warnings=[f"JOURNAL_IO: {journal.failure}"] if journal and journal.failure else (),
                 journal=journal is not None,
             )
-            return await asyncio.get_running_loop().run_in_executor(resources.bundle_maker, make_bundle)
+            try:
+                return await asyncio.get_running_loop().run_in_executor(resources.bundle_maker, make_bundle)
+            except BundleError as error:
+                raise order.without_bundle(error, journal) from error
 
     async def execute_many(
         self,
