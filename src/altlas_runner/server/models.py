@@ -7,7 +7,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import to_json
 
 from altlas_runner.statuses import TaskStatus
 
@@ -83,18 +93,28 @@ class ValidateRequest(_Strict):
 
     model_config = ConfigDict(json_schema_extra=_ONE_FILE)
 
-    alt_file_content: str | dict[str, JsonValue] | None = Field(
+    alt_file_content: str | dict[str, Any] | None = Field(
         None, description="The ALT file: JSON or YAML text, or the object itself."
     )
     alt_file_path: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(
         None, description="A path relative to the service's directory for ALT files (off unless it was given one)."
     )
 
+    _content: bytes | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _one_file(self) -> ValidateRequest:
-        if (self.alt_file_content is None) == (self.alt_file_path is None):
+        given = self.alt_file_content
+        if (given is None) == (self.alt_file_path is None):
             raise ValueError("give either alt_file_content or alt_file_path")
+        if given is not None:  # made here, for a long body is validated beside the event loop
+            self._content = given.encode() if isinstance(given, str) else to_json(given, inf_nan_mode="constants")
         return self
+
+    @property
+    def content(self) -> bytes | None:
+        """The ALT file, an object as JSON; None where only its path is given."""
+        return self._content
 
 
 class RunRequest(ValidateRequest):
