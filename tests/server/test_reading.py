@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from altlas_runner import Diagnostic, RunnerConfig, validate_alt_file
 from altlas_runner.server import ServerConfig, make_app, reading
-from altlas_runner.server.models import ProblemAnswer, RunRequest
+from altlas_runner.server.models import ProblemAnswer, RunRequest, ValidateRequest
 from altlas_runner.server.problems import Problem, told
 
 
@@ -128,3 +128,18 @@ def test_a_number_that_json_does_not_know_is_found_in_an_object_as_in_a_text() -
     as_object, as_text = [[found.code for found in asyncio.run(reader.diagnostics(each))] for each in asked]
     assert as_object == as_text
     assert "ALT302" in as_object
+
+
+@pytest.mark.parametrize("limits", [{"max_tasks": 1}, {"max_dependencies": 0}, {"max_body_bytes": 60}])
+def test_who_meets_a_limit_of_the_service_is_told_how_it_is_raised_there(
+    tmp_path: Path, limits: dict[str, int]
+) -> None:
+    tasks = [{"id": "a", "description": "d"}, {"id": "b", "description": "d", "dependencies": ["a"]}]
+    (tmp_path / "two.alt").write_text(json.dumps({"id": "f", "title": "t", "tasks": tasks}))
+    reader = reading.RequestReader(ServerConfig(alt_root=tmp_path, **limits))
+    (found,) = asyncio.run(reader.diagnostics(ValidateRequest(alt_file_path="two.alt")))
+    assert found.code == "ALT306"
+    (name,) = limits
+    assert found.help is not None
+    assert f"--{name.replace('_', '-')}" in found.help
+    assert name in ServerConfig.model_fields

@@ -29,6 +29,11 @@ _YAML_SUFFIXES = (".yaml", ".yml")
 _LONG = 64 << 10
 """Bytes of a body or of an ALT file that are not read in the event loop's own thread, and must find room."""
 
+_HELP_WITH_LIMITS = (
+    "split it, or have the service take more: serve --max-tasks, --max-dependencies, --max-body-bytes, or the fields "
+    "of ServerConfig with these names"
+)
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -68,7 +73,8 @@ class RequestReader:
         self._config = config
         self._uploading = 0
         self._turn = asyncio.Lock()
-        self._parser = AltParser().with_limits(Limits(config.max_body_bytes, config.max_tasks, config.max_dependencies))
+        limits = Limits(config.max_body_bytes, config.max_tasks, config.max_dependencies, _HELP_WITH_LIMITS)
+        self._parser = AltParser().with_limits(limits)
 
     async def model(self, request: web.Request, kind: type[M]) -> M:
         """The body as a model.
