@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunResources"]
 
+_BUNDLES_AT_ONCE = 3
+
 
 class RunResources:
     """Opens what a run asks for. Between `open` and `close` it is kept, else it closes with the run.
@@ -27,7 +29,7 @@ class RunResources:
     Attributes:
         is_open: whether things are kept now.
         kept_cluster: the cluster that is kept, or None.
-        bundle_maker: the thread that makes the bundles one after the other, or None.
+        bundle_maker: the threads that make the bundles, or None.
         handler_host: has the threads and processes of handlers that are kept, or None.
     """
 
@@ -47,8 +49,8 @@ class RunResources:
             ConfigurationError: the cluster of the configuration cannot be reached or used.
         """
         async with AsyncExitStack() as stack:
-            # One thread: several would be no quicker, but keep the event loop from its turn at the interpreter.
-            self.bundle_maker = ThreadPoolExecutor(1, thread_name_prefix="altlas-bundles")
+            # Several wait for the disk together; one at a time renders (see `LastFileGenerator`).
+            self.bundle_maker = ThreadPoolExecutor(_BUNDLES_AT_ONCE, thread_name_prefix="altlas-bundles")
             stack.callback(self.bundle_maker.shutdown, wait=False)
             self.handler_host = HandlerHost()
             stack.push_async_callback(self.handler_host.aclose)

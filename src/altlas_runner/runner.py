@@ -40,8 +40,8 @@ class Runner:
     """Executes ALT files with one configuration.
 
     As an async context manager it keeps one AI service client (its connections, its loaded model) and the processes of
-    handlers over all runs inside the block, from the first that needs them, and makes their bundles one after the
-    other; without, every run opens and closes its own.
+    handlers over all runs inside the block, from the first that needs them; without, every run opens and closes its
+    own.
 
     Args:
         config: the configuration; None reads environment and defaults.

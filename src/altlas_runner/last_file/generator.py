@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
+import threading
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,6 +37,10 @@ _log = logging.getLogger("altlas_runner")
 
 MOST_OUTPUT_BYTES = 1 << 20
 """An output that is longer than this as JSON becomes an artifact."""
+
+
+_RENDERING = threading.Lock()
+"""Held by the thread that renders: several would only keep the interpreter from each other and from event loops."""
 
 
 class LastFileGenerator:
@@ -175,7 +180,8 @@ class LastFileGenerator:
         except OSError as error:
             raise BundleError(directory, f"an output cannot be written: {error.strerror or error}") from error
         others = self._graph_files(last_file) if self._graphs else {}
-        others[REPORT_NAME] = render_report(last_file).encode()
+        with _RENDERING:
+            others[REPORT_NAME] = render_report(last_file).encode()
         write_bundle(directory, json_chunks(last_file), others)
         store.remove_others(last_file.get_all_artifacts())
         return last_file
