@@ -12,6 +12,7 @@ import orjson
 
 from altlas_runner import AltFile, LastFile, Task, TaskResult, TaskStatus
 from altlas_runner.atomic_file import write_atomically
+from altlas_runner.collector import collector_paused
 from altlas_runner.last_file.gather import gather_last_file
 from altlas_runner.last_file.json_chunks import json_chunks
 from altlas_runner.redaction import Redactor
@@ -37,8 +38,9 @@ def run() -> list[Row]:
 
 def writing_seconds(rounds: int) -> dict[str, float]:
     """CPU seconds of writing the results to a disk, and of what it is compared with."""
-    last_file = _gathering()()
-    plain = json.loads(last_file.to_json())
+    with collector_paused():
+        last_file = _gathering()()
+        plain = json.loads(last_file.to_json())
     with TemporaryDirectory() as directory:
         place = Path(directory, "result.last")
         subjects: dict[str, Callable[[], Any]] = {

@@ -37,8 +37,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jo
 
 _LARGEST_CHECKED = 4 << 20
 
-settings.register_profile("fast", max_examples=40, deadline=None)
-settings.register_profile("daily", max_examples=200, deadline=None)
+settings.register_profile("fast", max_examples=25, deadline=None)
+settings.register_profile("daily", max_examples=100, deadline=None)
 settings.register_profile("nightly", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("ALTLAS_EXAMPLES", "daily"))
 

@@ -1,7 +1,6 @@
 """Every example and every block of the README works as it stands."""
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -14,6 +13,7 @@ import pytest
 
 from altlas_runner import AltParser, LastFile, RunnerConfig
 from altlas_runner.ai_service import Price, PriceTable
+from tests.durability.command_line import command_line
 from tests.loopback import LoopbackService
 from tests.needs import need, need_local_model
 from tests.server.running import running_server
@@ -61,10 +61,8 @@ def test_the_examples_of_the_page_on_handlers_work_as_they_stand(tmp_path: Path)
             for line in block.splitlines():
                 words = shlex.split(line.removeprefix("$ altlas-runner "))
                 commands += 1
-                done = subprocess.run(
-                    [sys.executable, "-m", "altlas_runner", *words], cwd=tmp_path, capture_output=True, text=True
-                )
-                assert done.returncode == 0, done.stderr
+                status, process = command_line().end_of(words, cwd=tmp_path)
+                assert status == 0, process.stderr
         else:
             name = re.match("# file: (.*)", block)
             program = tmp_path / (name[1] if name else "program.py")
@@ -86,9 +84,8 @@ def test_the_examples_of_the_page_on_ai_services_work_as_they_stand(tmp_path: Pa
     for name, content in {"client.py": program, "weather.alt.json": flow, "prompt.txt": template}.items():
         (tmp_path / name).write_text(content)
     assert f"this prints `{run_program(tmp_path / 'client.py', tmp_path).strip()}`" in page
-    command = [sys.executable, "-m", "altlas_runner", *shlex.split(line.removeprefix("$ altlas-runner "))]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    status, process = command_line().end_of(shlex.split(line.removeprefix("$ altlas-runner ")), cwd=tmp_path)
+    assert status == 0, process.stderr
     (bundle,) = (tmp_path / "output").iterdir()
     assert isinstance(LastFile.from_path(bundle).task_results[0].output["json"]["wet"], bool)
 
@@ -147,12 +144,11 @@ def test_the_examples_of_the_page_on_bundles_work_as_they_stand(tmp_path: Path) 
     program = tmp_path / "program.py"
     program.write_text(program_text)
     assert run_program(program, tmp_path) == printed
-    env = {name: value for name, value in os.environ.items() if name not in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")}
+    no_screen = {"BROWSER": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
     for line in commands.splitlines():
         words = shlex.split(line.removeprefix("$ altlas-runner "))
-        command = [sys.executable, "-m", "altlas_runner", *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env)
-        assert (done.returncode, line) == (0, line), done.stderr
+        status, process = command_line().end_of(words, no_screen, cwd=tmp_path)
+        assert (status, line) == (0, line), process.stderr
     assert len(commands.splitlines()) == 8
 
 
@@ -172,10 +168,9 @@ def test_the_examples_of_the_page_on_resuming_work_as_they_stand(tmp_path: Path)
         for line in lines:
             words = shlex.split(line.removeprefix("$ altlas-runner "), comments=True)
             asking = ["--service-url", ai.url, "--handlers", "program:count"] if words[0] == "resume" else []
-            command = [sys.executable, "-m", "altlas_runner", *words, *asking]
-            command = [word.replace("output/last_…", str(bundle)) for word in command]
-            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-            assert (done.returncode, line) == (0, line), done.stderr
+            words = [word.replace("output/last_…", str(bundle)) for word in (*words, *asking)]
+            status, process = command_line().end_of(words, cwd=tmp_path)
+            assert (status, line) == (0, line), process.stderr
     assert len(lines) == 7
 
 

@@ -116,6 +116,7 @@ def test_json_at_the_edge_of_what_is_allowed_is_taken(body: bytes) -> None:
     assert parse_json(body) is not None
 
 
+@pytest.mark.slow
 def test_json_of_too_many_small_parts_is_too_large() -> None:
     with pytest.raises(BodyTooLargeError, match="250,000 objects and arrays"):
         parse_json(b"[" + b"[]," * 250_000 + b"1]")

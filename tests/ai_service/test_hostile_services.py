@@ -107,6 +107,7 @@ def test_what_is_too_much_is_too_large_at_once(behaviour: Behaviour) -> None:
     assert (outcome.error_code, outcome.retry) == ("AI_TOO_LARGE", "no")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "behaviour",
     [

@@ -192,7 +192,7 @@ def test_a_chain_of_tasks_gives_answers_without_the_words_of_the_frame(generatio
 
     async def main() -> dict[str, Any]:
         outputs: dict[str, Any] = {}
-        config = AiServiceConfig(protocol="local", seed=1, temperature=0.2, max_tokens=80, timeout_seconds=600)
+        config = AiServiceConfig(protocol="local", seed=1, temperature=0.2, max_tokens=40, timeout_seconds=600)
         async with AiServiceClient(config) as client:
             for name, (description, dependencies) in chain.items():
                 attempt = attempt_for(
@@ -301,7 +301,7 @@ def test_cancelling_stops_the_reading_of_a_long_prompt(generations: Generations)
 def test_the_tasks_deadline_stops_the_generation(generations: Generations) -> None:
     async def main() -> TaskResult:
         async with AiServiceClient(AiServiceConfig(protocol="local")) as client:
-            result = await client.execute_task(LONG_STORY.model_copy(update={"timeout_seconds": 2}))
+            result = await client.execute_task(LONG_STORY.model_copy(update={"timeout_seconds": 1}))
             assert await generations.until_none_is_under_way(5)
             return result
 

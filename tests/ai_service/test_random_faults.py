@@ -24,7 +24,7 @@ from tests.ai_service.fault_server import FaultServer
 from tests.ai_service.faults import Fault, a_bomb, a_fault, complete
 from tests.ai_service.streams import STREAMS
 
-SEQUENCES = 10_000 if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else 1_000
+SEQUENCES = 10_000 if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else 400
 AT_ONE_TIME = 16
 ATTEMPT_SECONDS = 0.4
 MOST_SECONDS_LATE = 0.25

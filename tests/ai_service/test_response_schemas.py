@@ -186,6 +186,7 @@ def test_equal_items_are_those_of_json_schema(items: list[Any], unique: bool) ->
     assert (result.status is TaskStatus.COMPLETED) == unique
 
 
+@pytest.mark.slow
 def test_many_items_of_several_kinds_are_not_compared_each_with_each() -> None:
     """The library would need hours for the answer of a hostile service, and no deadline could stop its thread."""
     items = [*range(60_000), *({"n": number} for number in range(60_000))]
@@ -235,6 +236,7 @@ def test_references_that_branch_where_no_keyword_is_checked_end_too(monkeypatch:
     assert "was followed" not in (result.error or "")  # only references that the schema itself holds are named
 
 
+@pytest.mark.slow
 def test_a_large_answer_with_a_plain_schema_is_checked_to_its_end() -> None:
     numbers = list(range(1, 100_001))
     result, _ = execute(says(json.dumps(numbers)), schema={"items": {"type": "integer", "minimum": 1}})

@@ -151,6 +151,7 @@ def test_the_sample_is_clean_and_a_chain() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_long_chain_is_checked_without_recursion(closed: bool) -> None:
     size = 20_000

@@ -113,6 +113,7 @@ def test_values_may_be_nested_nearly_two_hundred_levels_deep(tmp_path: Path) -> 
     assert AltParser().parse_from_path(tmp_path / "deep.alt").tasks == parsed.tasks
 
 
+@pytest.mark.slow
 def test_many_wrong_names_do_not_take_quadratic_time() -> None:
     wrong = [task(f"task_{i:06}", f"tsak_{i:06}") for i in range(20_000)]
     diagnostics = AltParser().validate(json.dumps(document(*wrong)))

@@ -89,6 +89,7 @@ def test_times_stated_in_the_file_are_sensible_numbers_only() -> None:
     assert stated_seconds(file) == [None, 1.0, 2.5, 0.0, *[None] * 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [100_000])
 def test_a_long_chain_is_as_good_as_any(count: int) -> None:
     graph = TaskGraph.from_names(list(map(str, range(count))), [[str(i - 1)] if i else None for i in range(count)])

@@ -143,6 +143,7 @@ def test_a_line_that_a_crash_cut_is_dropped(tmp_path: Path) -> None:
     assert all(line.startswith(b"{") and line.endswith(b"}\n") for line in index.read_bytes().splitlines(keepends=True))
 
 
+@pytest.mark.slow
 def test_cancelling_leaves_an_index_that_a_resume_goes_on_with(tmp_path: Path) -> None:
     log = tmp_path / "log"
     files = write_files(tmp_path / "in", 30, 1, log=str(log), seconds=0.05)

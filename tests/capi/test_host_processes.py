@@ -140,9 +140,9 @@ def test_a_plugin_opened_with_rtld_local_works_and_may_be_closed_and_opened_agai
 
 
 def test_a_host_may_end_in_any_way_at_any_time(library: Library) -> None:
-    """1,000 starts and ends at night, 50 by day: returning, with and without cleanup, while other threads work, …"""
+    """1,000 starts and ends at night, 20 by day: returning, with and without cleanup, while other threads work, …"""
     program = library.program("lifecycle")
-    ways = ["return", "cleanup", "busy", "thread", "_exit"] * (200 if NIGHTLY else 10)
+    ways = ["return", "cleanup", "busy", "thread", "_exit"] * (200 if NIGHTLY else 4)
     with ThreadPoolExecutor(2) as pool:
         codes = [
             (way, done.returncode, done.stderr)

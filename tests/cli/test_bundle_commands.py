@@ -255,6 +255,7 @@ def opened(bundle: Path, directory: Path, **variables: str) -> subprocess.Comple
     return subprocess.run(command, capture_output=True, text=True, env=env | variables, cwd=directory)
 
 
+@pytest.mark.slow
 def test_open_hands_the_report_to_the_browser(bundle: Path, tmp_path: Path) -> None:
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/asked\n')
@@ -264,6 +265,7 @@ def test_open_hands_the_report_to_the_browser(bundle: Path, tmp_path: Path) -> N
     assert (tmp_path / "asked").read_text() == (bundle / "report.html").as_uri()
 
 
+@pytest.mark.slow
 def test_open_says_where_the_report_is_when_there_is_no_browser(bundle: Path, tmp_path: Path) -> None:
     done = opened(bundle, tmp_path)
     assert (done.returncode, done.stdout) == (0, f"{bundle / 'report.html'}\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import LocalCluster
 
 from altlas_runner import TaskManager
 from altlas_runner.dask_executor import DaskExecutor
@@ -26,8 +27,8 @@ NIGHTLY = os.environ.get("ALTLAS_EXAMPLES") == "nightly"
 @pytest.mark.slow
 @pytest.mark.parametrize("repetition", range(5 if NIGHTLY else 1))
 def test_workers_that_are_killed_lose_no_task_and_double_none(repetition: int, tmp_path: Path) -> None:
-    """Three worker processes of two threads, one killed every two seconds."""
-    count, log = 2000 if NIGHTLY else 600, tmp_path / "log"
+    """Three worker processes of two threads, one killed every two seconds; by day three in short order."""
+    count, log = 2000 if NIGHTLY else 300, tmp_path / "log"
     ended: Counter[str] = Counter()
 
     def count_end(event: Event) -> None:
@@ -42,8 +43,8 @@ def test_workers_that_are_killed_lose_no_task_and_double_none(repetition: int, t
             async def kill() -> None:
                 nonlocal kills
                 dice = random.Random(repetition)
-                while True:
-                    await asyncio.sleep(2)
+                while NIGHTLY or kills < 3:
+                    await asyncio.sleep(2 if NIGHTLY else 0.7)
                     there = worker_pids(cluster)
                     if len(scheduler.workers) >= 2:  # on a busy machine a new one may take long to come
                         os.kill(dice.choice(there), signal.SIGKILL)
@@ -113,9 +114,9 @@ def test_what_ran_beside_it_is_tried_again_within_its_retry_count(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_function_that_kills_its_process_harms_no_worker() -> None:
+def test_a_function_that_kills_its_process_harms_no_worker(cluster: LocalCluster) -> None:
     async def run() -> tuple[str | None, set[int], set[int]]:
-        async with local_cluster(1, 2) as cluster, DaskExecutor(cluster, HANDLERS) as engine:
+        async with DaskExecutor(cluster, HANDLERS) as engine:
             before = set(worker_pids(cluster))
             (result,) = await run_on(engine, task("kill-itself"))
             return result.error_code, before, set(worker_pids(cluster))
@@ -127,12 +128,12 @@ def test_a_function_that_kills_its_process_harms_no_worker() -> None:
 
 @pytest.mark.slow
 def test_cancelling_stops_the_processes_of_running_handlers(tmp_path: Path) -> None:
-    """Dask alone would let them run on. Fifty that spin leave little for anybody else: the best of three counts."""
-    count = 50
+    """Dask alone would let them run on. So many that spin leave little for anybody else: the best of three counts."""
+    count = 50 if NIGHTLY else 16
     took: list[float] = []
 
     async def run() -> None:
-        async with local_cluster(2, 25) as cluster, DaskExecutor(cluster, HANDLERS) as engine:
+        async with local_cluster(2, count // 2) as cluster, DaskExecutor(cluster, HANDLERS) as engine:
             while len(took) < 3 and min(took, default=9) >= 2:
                 log = tmp_path / f"log{len(took)}"
                 tasks = [task("spin", f"t{n}", parameters={"log": str(log)}) for n in range(count)]
@@ -151,12 +152,12 @@ def test_cancelling_stops_the_processes_of_running_handlers(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_deadline_stops_a_handler_and_what_it_started(tmp_path: Path) -> None:
+def test_a_deadline_stops_a_handler_and_what_it_started(cluster: LocalCluster, tmp_path: Path) -> None:
     log = tmp_path / "log"
 
     async def run() -> str:
-        async with local_cluster(1, 1) as cluster, DaskExecutor(cluster, HANDLERS) as engine:
-            (result,) = await run_on(engine, task("spawn", parameters={"log": str(log)}, timeout_seconds=4))
+        async with DaskExecutor(cluster, HANDLERS) as engine:
+            (result,) = await run_on(engine, task("spawn", parameters={"log": str(log)}, timeout_seconds=3))
             await until(lambda: not running(log), 5, "its processes are gone")
             return result.status
 
@@ -165,26 +166,18 @@ def test_a_deadline_stops_a_handler_and_what_it_started(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_driver_that_is_killed_leaves_no_handler_running(tmp_path: Path) -> None:
+def test_a_driver_that_is_killed_leaves_no_handler_running(cluster: LocalCluster, tmp_path: Path) -> None:
     """Nobody is left who could cancel anything: the worker sees that nobody wants the task any more."""
     log = tmp_path / "log"
 
     async def run() -> None:
-        async with local_cluster(1, 2) as cluster:
-            command = (
-                sys.executable,
-                "-m",
-                "tests.dask_executor.driver",
-                cluster.scheduler_address,
-                str(log),
-                "spin",
-                "2",
-            )
-            driver = subprocess.Popen(command)
-            await until(lambda: len(pids(log)) == 2, 60, "the handlers run")
-            driver.kill()
-            driver.wait()
-            await until(lambda: not running(log), 20, "their processes are gone")
+        address = cluster.scheduler_address
+        command = (sys.executable, "-m", "tests.dask_executor.driver", address, str(log), "spin", "2")
+        driver = subprocess.Popen(command)
+        await until(lambda: len(pids(log)) == 2, 60, "the handlers run")
+        driver.kill()
+        driver.wait()
+        await until(lambda: not running(log), 20, "their processes are gone")
 
     asyncio.run(run())
 

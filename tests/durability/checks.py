@@ -47,7 +47,7 @@ def _of_images(
     place: Path,
     problems_of: Callable[[CommandLine, CountingService, RecordedRun, Image, Path], list[str]],
 ) -> list[str]:
-    with CommandLine(place / "programs", source, [compiled("recording", place)]) as programs:
+    with CommandLine(place / "programs", source, [compiled("recording")]) as programs:
         recorded = record_run(programs, place, TASKS)
         with CountingService(already=LATER) as service:
             chosen = images_before_syncs(recorded.recording) + images_of(recorded.recording, IMAGES)
@@ -81,7 +81,7 @@ def broken_disk(source: Path, place: Path) -> list[str]:
     alt, output = write(place / "flow.alt.json", layered_flow(TASKS, 7)), place / "out"
     failing = {"ALTLAS_FAILING": f"fsync {errno.EIO} 20 20 {JOURNAL}"}
     with (
-        CommandLine(place / "programs", source, [compiled("failing", place)]) as programs,
+        CommandLine(place / "programs", source, [compiled("failing")]) as programs,
         CountingService() as service,
     ):
         status, process = programs.end_of(run(alt, output, service.url), failing)

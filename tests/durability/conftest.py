@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.durability.command_line import CommandLine
+from tests.durability.command_line import CommandLine, command_line
 from tests.durability.preloading import compiled
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+def programs() -> CommandLine:
     """Starts the command line."""
-    with CommandLine(tmp_path_factory.mktemp("programs")) as started:
-        yield started
+    return command_line()
 
 
 @pytest.fixture(scope="session")
 def preloaded_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """Starts the command line with the libraries of `preloaded/`, which do nothing until their variables are set."""
-    place: Path = tmp_path_factory.mktemp("preloaded")
-    libraries = [compiled(name, place) for name in ("failing", "recording", "jumping")]
-    with CommandLine(place / "programs", preload=libraries) as started:
+    libraries = [compiled(name) for name in ("failing", "recording", "jumping")]
+    with CommandLine(tmp_path_factory.mktemp("preloaded"), preload=libraries) as started:
         yield started

@@ -1,9 +1,10 @@
 """A program that has imported the command line already, and forks a process for every run that it is asked for.
 
 `python -m tests.durability.forking` reads one JSON object a line from stdin and answers each with one on stdout:
-`{"start": [arguments], "cwd": …, "env": {…}, "stdout": path, "stderr": path}` with `{"pid": …}`, and `{"wait": pid}`
-with `{"status": …}` when that process has ended. A fork is a process like any other: it has its own pid and its own
-files, and a SIGKILL ends it. It only saves the half second that Python needs to import everything.
+`{"start": [arguments], "cwd": …, "env": {…}, "stdin": path, "stdout": path, "stderr": path}` with `{"pid": …}`, and
+`{"wait": pid}` with `{"status": …}` when that process has ended. A fork is a process like any other: it has its own pid
+and its own files, and a SIGKILL ends it. It only saves the half second that Python needs to import everything,
+and does not see what Python reads once at its start: PYTHONPATH and the like.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import tempfile
 
 import uvloop
 
-from altlas_runner import Runner, RunnerConfig
+from altlas_runner import Runner, RunnerConfig, server
 from altlas_runner.cli.main import all_commands, main
 from altlas_runner.testing import FakeExecutor, alt_file_of
 
 __all__ = ["warm_up"]
 
-IMPORTED = uvloop
+IMPORTED = (uvloop, server)
 
 
 def warm_up() -> None:
@@ -36,7 +37,7 @@ def warm_up() -> None:
         )
         refused = asyncio.run(Runner(config).execute(flow))  # on asyncio's loop: uvloop's threads outlive it
         assert refused.status == "failure"
-        asyncio.run(Runner(config, executor=FakeExecutor()).execute(flow))
+        asyncio.run(Runner(config, executor=FakeExecutor({"a": 0.0})).execute(flow))
     gc.collect()
     gc.freeze()
 
@@ -52,7 +53,7 @@ def serve() -> list[str] | None:
         pid = os.fork()
         if pid == 0:
             for number, name, flags in (
-                (0, os.devnull, os.O_RDONLY),
+                (0, asked["stdin"], os.O_RDONLY),
                 (1, asked["stdout"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
                 (2, asked["stderr"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
             ):
@@ -60,6 +61,7 @@ def serve() -> list[str] | None:
                 os.dup2(opened, number)
                 os.close(opened)
             os.chdir(asked["cwd"])
+            sys.path[0] = asked["cwd"]  # as with `python -m altlas_runner`
             os.environ.clear()
             os.environ.update(asked["env"])
             return ["altlas-runner", *asked["start"]]

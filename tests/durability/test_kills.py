@@ -13,7 +13,7 @@ from tests.durability.killing import Ordeal
 
 pytestmark = pytest.mark.slow
 
-KILLS = 3_000 if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else 100
+KILLS = 3_000 if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else 30
 KILLS_OF_A_RUN = 10
 SIDE_BY_SIDE = 2
 

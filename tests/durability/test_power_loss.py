@@ -25,7 +25,7 @@ from tests.durability.recorded import disk_at
 
 pytestmark = pytest.mark.slow
 
-IMAGES, RESUMED, IN_DOUBT = (2_400, 600, 400) if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else (140, 40, 20)
+IMAGES, RESUMED, IN_DOUBT = (2_400, 600, 400) if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else (48, 16, 10)
 TASKS = 50
 SIDE_BY_SIDE = 2
 

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from altlas_runner import LastFile, TaskStatus
+from tests.durability.command_line import command_line
 from tests.loopback import LoopbackService
 from tests.needs import need_dot
 
@@ -33,16 +34,13 @@ DIAMOND = {
 def command(
     *arguments: str | Path, cwd: Path, stdin: str | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("RUNNER_")}
-    return subprocess.run(
-        [sys.executable, "-m", "altlas_runner", *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**clean, "PYTHONWARNINGS": "error", **env},
-    )
+    """What a process of the command line does, which has nothing of ours in its environment but what is given."""
+    given = None
+    if stdin is not None:
+        given = cwd / "stdin"
+        given.write_text(stdin)
+    status, process = command_line().end_of(list(arguments), env, cwd=cwd, stdin=given)
+    return subprocess.CompletedProcess(arguments, status, process.stdout, process.stderr)
 
 
 def write(path: Path, document: dict[str, Any]) -> Path:

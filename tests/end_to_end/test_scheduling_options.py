@@ -1,11 +1,11 @@
 """The options of `run` that choose, limit and end, with tasks that are real programs."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.durability.command_line import command_line
 
 FLOW = {
     "id": "flow",
@@ -34,21 +34,15 @@ pytestmark = pytest.mark.slow
 ALWAYS = ("--allow-commands", "--no-graphs", "--json", "--progress", "none")
 
 
-def run(folder: Path, *options: str) -> tuple[int, dict[str, str], str]:
+def run(folder: Path, *options: str, **env: str) -> tuple[int, dict[str, str], str]:
     """Exit code, the error code or status of each task in the LAST file, and stderr."""
     (folder / "flow.alt").write_text(json.dumps(FLOW))
-    done = subprocess.run(
-        [sys.executable, "-m", "altlas_runner", "run", "flow.alt", *ALWAYS, *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if not done.stdout:
-        return done.returncode, {}, done.stderr
-    last_file = json.loads((folder / json.loads(done.stdout)["last_file_path"]).read_text())
+    code, process = command_line().end_of(["run", "flow.alt", *ALWAYS, *options], env, cwd=folder)
+    if not process.stdout:
+        return code, {}, process.stderr
+    last_file = json.loads((folder / json.loads(process.stdout)["last_file_path"]).read_text())
     ends = {each["task_id"]: each["error_code"] or each["status"] for each in last_file["task_results"]}
-    return done.returncode, ends, done.stderr
+    return code, ends, process.stderr
 
 
 @pytest.mark.parametrize(
@@ -63,17 +57,15 @@ def test_a_part_of_a_file_runs_and_succeeds_by_itself(tmp_path: Path, options: l
     assert run(tmp_path, *options)[:2] == (0, ends)
 
 
-def test_a_group_is_added_to_settings_that_only_make_sense_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RUNNER_MAX_COST", "1")
+def test_a_group_is_added_to_settings_that_only_make_sense_together(tmp_path: Path) -> None:
     (tmp_path / "prices.toml").write_text('"*" = { input = 1, output = 1 }')
-    assert run(tmp_path, "--only", "first", "--prices", "prices.toml", "--group", "disk=1")[0] == 0
+    options = ("--only", "first", "--prices", "prices.toml", "--group", "disk=1")
+    assert run(tmp_path, *options, RUNNER_MAX_COST="1")[0] == 0
 
 
 def test_the_deadline_of_a_run_gives_exit_code_5_and_a_bundle(tmp_path: Path) -> None:
     """Long enough for the quick tasks on a busy machine, and far less than the slow one takes."""
-    code, ends, _ = run(tmp_path, "--from", "first", "--deadline", "8")
+    code, ends, _ = run(tmp_path, "--from", "first", "--deadline", "3")
     assert (code, ends) == (5, {"first": "completed", "second": "completed", "slow": "RUN_DEADLINE"})
 
 

@@ -1,14 +1,13 @@
 """`run` with prices, budgets and a cache, as a user calls it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from tests.durability.command_line import command_line
 from tests.loopback import LoopbackService
 
 pytestmark = pytest.mark.slow
@@ -24,10 +23,13 @@ def flow(directory: Path, count: int) -> Path:
 
 
 def run(directory: Path, *options: str) -> tuple[int, dict[str, Any], str]:
-    command = [sys.executable, "-m", "altlas_runner", "run", str(directory / "flow.alt"), "-o", str(directory / "out")]
-    done = subprocess.run([*command, "--no-graphs", *options], cwd=directory, capture_output=True, text=True)
+    arguments = ("run", "flow.alt", "-o", "out", "--no-graphs", *options)
+    status, process = command_line().end_of(arguments, SERVICE, cwd=directory)
     bundles = sorted((directory / "out").glob("*/result.last"), key=lambda path: path.stat().st_mtime_ns)
-    return done.returncode, json.loads(bundles[-1].read_text()) if bundles else {}, done.stderr
+    return status, json.loads(bundles[-1].read_text()) if bundles else {}, process.stderr
+
+
+SERVICE = {"RUNNER_AI_PROTOCOL": "openai", "RUNNER_AI_DEFAULT_MODEL": "model-1"}
 
 
 @pytest.fixture
@@ -42,9 +44,7 @@ def chat(monkeypatch: pytest.MonkeyPatch) -> Any:
             return web.json_response({"choices": [choice], "model": "model-1", "usage": usage})
 
     with Chat(path="/chat/completions") as service:
-        monkeypatch.setenv("RUNNER_AI_SERVICE_URL", service.url)
-        monkeypatch.setenv("RUNNER_AI_PROTOCOL", "openai")
-        monkeypatch.setenv("RUNNER_AI_DEFAULT_MODEL", "model-1")
+        monkeypatch.setitem(SERVICE, "RUNNER_AI_SERVICE_URL", service.url)
         yield service
 
 
@@ -96,9 +96,8 @@ def test_an_answer_from_the_cache_is_shown_as_one_by_plain_progress_and_by_show(
         ended = [line for line in stderr.splitlines() if "completed  t" in line]
         assert [line.endswith("  from the cache") for line in ended] == [hits > 0] * 2
         assert ("2 from the cache" in stderr) is (hits > 0)
-        command = [sys.executable, "-m", "altlas_runner", "show", str(tmp_path / "out" / last["id"]), "t1"]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert ("from the cache, kept since" in shown) is (hits > 0)
+        status, process = command_line().end_of(["show", tmp_path / "out" / last["id"], "t1"])
+        assert (status, "from the cache, kept since" in process.stdout) == (0, hits > 0)
 
 
 def test_a_price_table_that_cannot_be_read_is_a_usage_error(tmp_path: Path, chat: Any) -> None:

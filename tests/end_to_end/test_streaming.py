@@ -1,15 +1,13 @@
 """`run --stream`: what services tell while they answer is seen, and what stands in the bundle is complete."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from tests.durability.command_line import command_line
 from tests.loopback import Answer, LoopbackService
 
 pytestmark = pytest.mark.slow
@@ -36,23 +34,16 @@ def run(
     """Exit code, events, LAST file, and every byte that was written."""
     alt = path / "flow.alt.json"
     alt.write_text(json.dumps(flow))
-    command = [sys.executable, "-W", "error", "-m", "altlas_runner", "run", str(alt), "--no-graphs"]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("RUNNER_")}
-    done = subprocess.run(
-        [*command, "--service-url", service.url, "-o", str(path / "out"), "--progress", "json", *more],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**clean, "RUNNER_AI_API_KEY": KEY},
-    )
+    options = ("--no-graphs", "--service-url", service.url, "-o", str(path / "out"), "--progress", "json", *more)
+    status, process = command_line().end_of(["run", alt, *options], {"RUNNER_AI_API_KEY": KEY})
     (bundle,) = (path / "out").iterdir()
     written = (
-        done.stdout
-        + done.stderr
+        process.stdout
+        + process.stderr
         + "".join(file.read_bytes().decode(errors="replace") for file in bundle.rglob("*") if file.is_file())
     )
-    events = [json.loads(line) for line in done.stderr.splitlines()]
-    return done.returncode, events, json.loads((bundle / "result.last").read_text()), written
+    events = [json.loads(line) for line in process.stderr.splitlines()]
+    return status, events, json.loads((bundle / "result.last").read_text()), written
 
 
 def test_deltas_are_events_and_the_outputs_are_whole(tmp_path: Path) -> None:
@@ -120,18 +111,8 @@ def test_a_prompt_template_that_cannot_be_used_is_exit_code_2(tmp_path: Path) ->
     alt, template = tmp_path / "flow.alt.json", tmp_path / "prompt.txt"
     alt.write_text(json.dumps(FLOW))
     template.write_text("Do\n${{ inputs.descripton }}")
-    command = [
-        sys.executable,
-        "-m",
-        "altlas_runner",
-        "run",
-        str(alt),
-        "--protocol",
-        "openai",
-        "-o",
-        str(tmp_path / "o"),
-    ]
-    done = subprocess.run([*command, "--prompt-template", str(template)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert f"the prompt template {template}, line 2: ${{{{ inputs.descripton }}}} is not known" in done.stderr
+    options = ("--protocol", "openai", "-o", str(tmp_path / "o"), "--prompt-template", str(template))
+    status, process = command_line().end_of(["run", alt, *options])
+    assert status == 2
+    assert f"the prompt template {template}, line 2: ${{{{ inputs.descripton }}}} is not known" in process.stderr
     assert not (tmp_path / "o").exists()

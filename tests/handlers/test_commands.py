@@ -1,6 +1,7 @@
 """The built-in handler `command` runs a program without a shell, and kills it whole when its time is over."""
 
 import asyncio
+import importlib
 import json
 import os
 import sys
@@ -123,7 +124,7 @@ def test_output_without_end_does_not_fill_the_memory() -> None:
     import resource
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = run_command("yes", timeout_seconds=2)
+    result = run_command("yes", timeout_seconds=1)
     assert result.status is TaskStatus.TIMEOUT
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KB
 
@@ -186,6 +187,13 @@ def cancel_when_ready(ready: Path, parameters: dict[str, Any], way: str = "the r
     asyncio.run(main())
 
 
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who ignore SIGTERM are not waited for as long as in real life."""
+    monkeypatch.setattr(importlib.import_module("altlas_runner.handlers.command"), "_STOP_GRACE_SECONDS", 0.3)
+
+
+@pytest.mark.usefixtures("short_grace")
 @pytest.mark.parametrize("kind", ["obedient", "deaf", "apart"])
 @pytest.mark.parametrize("way", ["the run", "its coroutine", "its coroutine twice"])
 def test_cancelling_kills_the_program_and_its_descendants(tmp_path: Path, way: str, kind: str) -> None:
@@ -197,8 +205,9 @@ def test_cancelling_kills_the_program_and_its_descendants(tmp_path: Path, way: s
     assert children() == before
 
 
+@pytest.mark.usefixtures("short_grace")
 def test_a_deadline_kills_the_program_and_its_descendants(tmp_path: Path) -> None:
-    result = run_command(*python(FAMILY, str(tmp_path), "deaf"), timeout_seconds=5)
+    result = run_command(*python(FAMILY, str(tmp_path), "deaf"), timeout_seconds=3)
     assert (result.status, "abandoned" in (result.error or "")) == (TaskStatus.TIMEOUT, False)
     assert gone(wait_for(tmp_path / "child"))
     assert gone(wait_for(tmp_path / "grandchild"))

@@ -106,9 +106,9 @@ def test_a_deadline_kills_the_process_and_what_it_started(task_type: str) -> Non
             left.extend(filter(is_running, pids.seen[-1:]))
 
     warm = task("add", "warm", parameters={"numbers": []})  # the deadline is not to meet a process that is starting
-    killed = task(task_type, timeout_seconds=2, dependencies=["warm"])
+    killed = task(task_type, timeout_seconds=1, dependencies=["warm"])
     _, result = run_tasks(HANDLERS, warm, killed, on_event=observe)
-    assert (result.status, result.error) == (TaskStatus.TIMEOUT, "the task's deadline of 2 s passed")
+    assert (result.status, result.error) == (TaskStatus.TIMEOUT, "the task's deadline of 1 s passed")
     assert pids.seen
     assert left == []  # at the end of the task already, not only of the run
     assert all(gone(pid) for pid in pids.seen)
@@ -116,7 +116,7 @@ def test_a_deadline_kills_the_process_and_what_it_started(task_type: str) -> Non
 
 def test_the_next_task_gets_a_new_process_after_one_was_killed() -> None:
     spun, added = run_tasks(
-        HANDLERS, task("spin", timeout_seconds=2), task("add", "b", parameters={"numbers": [1]}), max_concurrency=1
+        HANDLERS, task("spin", timeout_seconds=1), task("add", "b", parameters={"numbers": [1]}), max_concurrency=1
     )
     assert (spun.status, added.output["sum"]) == (TaskStatus.TIMEOUT, 1)
 

@@ -263,6 +263,7 @@ def test_a_process_made_by_fork_does_not_keep_the_lock_alive(tmp_path: Path) -> 
         Lock(tmp_path).release()
 
 
+@pytest.mark.slow
 def test_of_many_who_want_a_lock_at_once_one_gets_it(tmp_path: Path) -> None:
     program = f"""
         from pathlib import Path

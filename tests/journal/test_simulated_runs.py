@@ -23,7 +23,7 @@ from tests.simulation.checker import problems_of
 from tests.simulation.scenario import scenario_of
 from tests.simulation.world import simulate
 
-RUNS = {"fast": 150, "daily": 450, "nightly": 20_000}[os.environ.get("ALTLAS_EXAMPLES", "daily")]
+RUNS = {"fast": 90, "daily": 240, "nightly": 20_000}[os.environ.get("ALTLAS_EXAMPLES", "daily")]
 
 
 @pytest.fixture(autouse=True)

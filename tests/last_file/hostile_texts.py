@@ -31,7 +31,7 @@ HOSTILE = [
     "<xmp><script>alert(1)</script>",
     "<plaintext>", "<button formaction=javascript:alert(1)>x", "<isindex action=javascript:alert(1)>",
     "jaVasCript:alert(1)",
-    "\tjavascript:alert(1)", "java\nscript:alert(1)", "vbscript:msgbox(1)", "file:///etc/passwd",
+    "\tjavascript:alert(1)", "java\nscript:alert(1)", "vbscript:msgbox(1)", "file:///etc/hosts",
     "https://evil.example/", "//evil.example/x",
     "';alert(1)//", '";alert(1)//', "`;alert(1)//", "${alert(1)}", "\\u003cscript\\u003ealert(1)",
     "\\x3cscript\\x3ealert(1)", "</script>",

@@ -159,6 +159,7 @@ def test_the_summary_of_many_failures_stays_short() -> None:
     assert len(summary) < 2000
 
 
+@pytest.mark.slow
 def test_a_rate_just_below_one_is_not_rounded_to_a_hundred_per_cent() -> None:
     ids = [f"t{i}" for i in range(10_000)]
     results = [*map(completed, ids[1:]), failed(ids[0])]

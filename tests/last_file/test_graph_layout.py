@@ -71,6 +71,7 @@ def test_a_cycle_in_a_file_that_nobody_checked_is_drawn_all_the_same() -> None:
     assert len(drawn(graph).findall("g")) == 4
 
 
+@pytest.mark.slow
 def test_a_chain_of_100000_tasks_gets_its_layers() -> None:
     count = 100_000
     assert layers_of(graph_of([[i - 1] if i else [] for i in range(count)])) == list(range(count))

@@ -17,7 +17,7 @@ from tests.last_file.fabricate import alt_file, completed
 from tests.small_disks import mounted, remounted
 
 PROGRAM = Path(__file__).with_name("killing.py")
-KILLS = 300 if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else 20
+KILLS = 300 if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else 10
 OUTPUT: dict[str, Any] = {
     "artifacts": [{"name": f"{i}.txt", "content": os.urandom(6000).hex()} for i in range(3)],
     "text": "z" * 20_000,

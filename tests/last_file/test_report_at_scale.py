@@ -4,6 +4,7 @@ Sizes and counts are exact bounds. Times here are generous, because other things
 measures them strictly (`benchmarks/report.py`).
 """
 
+import os
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.last_file.large_runs import run_of
 
 pytestmark = pytest.mark.slow
 
-MANY = 100_000
+MANY = 100_000 if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else 20_000
 
 
 @pytest.fixture(scope="module")

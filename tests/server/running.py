@@ -2,11 +2,8 @@
 
 import contextlib
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.durability.command_line import Process, command_line
 
 
 class Reply:
@@ -35,7 +34,7 @@ class Reply:
 class RunningServer:
     """A running `altlas-runner serve`."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, token: str | None, log: Path) -> None:
+    def __init__(self, process: Process, url: str, token: str | None, log: Path) -> None:
         self.process = process
         self.url = url
         self.token = token
@@ -92,20 +91,18 @@ class RunningServer:
 
 @contextlib.contextmanager
 def running_server(
-    output_dir: Path, service_url: str, *options: str, token: str | None = None, cwd: Path | None = None
+    output_dir: Path, service_url: str, *options: str, token: str | None = None, fresh: bool = False
 ) -> Iterator[RunningServer]:
-    """A server for as long as the block lasts."""
-    log = output_dir.parent / f"{output_dir.name}.log"
-    command = [sys.executable, "-W", "error", "-m", "altlas_runner", "serve", "--port", "0", "--no-graphs"]
-    command += ["--output-dir", str(output_dir), "--service-url", service_url, *options]
-    environment = {**os.environ, **({"RUNNER_SERVER_TOKEN": token} if token else {})}
-    with log.open("ab") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, cwd=cwd)
-    with process:
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            assert said.startswith("listening on http://"), (said, log.read_text())
-            yield RunningServer(process, said.split()[-1], token, log)
-        finally:
-            process.kill()
+    """A server for as long as the block lasts; `fresh` starts a new Python, which inherits what this one may do."""
+    always = ("serve", "--port", "0", "--no-graphs")
+    environment = {"RUNNER_SERVER_TOKEN": token} if token else {}
+    process = command_line().start(
+        [*always, "--output-dir", output_dir, "--service-url", service_url, *options], environment, fresh=fresh
+    )
+    try:
+        while not (said := process.stdout).endswith("\n"):
+            assert not process.has_ended(0.005), process.stderr
+        assert said.startswith("listening on http://"), (said, process.stderr)
+        yield RunningServer(process, said.split()[-1], token, process.errors)
+    finally:
+        process.kill()

@@ -23,7 +23,7 @@ from tests.server.test_executing import TWO
 
 _HOSTILE = [*hostile_heads(), *hostile_bodies()]
 _LONGEST_SECONDS = 60.0
-_WORK = 400
+_WORK = 200
 """Requests that are counted as the server's usual work."""
 
 
@@ -119,21 +119,25 @@ def test_every_hostile_request_is_refused_and_the_server_is_as_fast_as_before(se
     before = standing(server)
     with ThreadPoolExecutor(4) as senders:
         answers = list(senders.map(lambda hostile: _answer_to(server, hostile), _HOSTILE))
-        memory = standing(server).memory
-        list(senders.map(lambda hostile: _answer_to(server, hostile), _HOSTILE))
+        after = standing(server)
+        for _ in range(3):  # what was freed lies where it fits: only what comes with each time is a loss
+            memory = after.memory
+            list(senders.map(lambda hostile: _answer_to(server, hostile), _HOSTILE))
+            after = standing(server)
+            if after.memory <= memory + 60_000:
+                break
     wrong = []
     for hostile, said in zip(_HOSTILE, answers, strict=True):
         problem = _what_is_wrong(hostile, said, documented)
         if problem:
             wrong.append(f"{hostile.name}: {problem}: {said[:300]!r}")
     assert not wrong, "\n".join(wrong)
-    after = standing(server)
     for _ in range(4):  # CPU time, too, grows when a neighbour is busy: only what stays is the server's own
         if after.work_seconds > before.work_seconds * 1.5:
             after = standing(server)
     assert after.descriptors <= before.descriptors + 1
     assert after.threads <= before.threads + 6, "the pool of threads, and nothing else"
-    assert after.memory <= memory + 60_000, "kB more than after they came for the first time"
+    assert after.memory <= memory + 60_000, "kB more each time they come"
     assert after.work_seconds <= before.work_seconds * 1.5, (before, after)
     assert "Traceback" not in server.log.read_text()
     runs = server.ask("GET", "/api/v1/runs").json["runs"]
@@ -250,7 +254,9 @@ def test_connections_leave_enough_open_files_for_runs(tmp_path: Path) -> None:
     with LoopbackService() as ai, contextlib.ExitStack() as stack:
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, most))
         try:
-            server = stack.enter_context(running_server(tmp_path / "output", ai.url, "--max-connections", "400"))
+            server = stack.enter_context(
+                running_server(tmp_path / "output", ai.url, "--max-connections", "400", fresh=True)
+            )
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
         for _ in range(300):

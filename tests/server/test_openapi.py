@@ -13,7 +13,7 @@ from tests.server.running import running_server
 
 HERE = Path(__file__).parent
 TOKEN = "a-token-for-the-tests-0123456789"
-EXAMPLES = "150" if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else "20"
+EXAMPLES = "150" if os.environ.get("ALTLAS_EXAMPLES") == "nightly" else "8"
 ALT = {"id": "f", "title": "t", "tasks": [{"id": "a", "description": "d"}]}
 
 

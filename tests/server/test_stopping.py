@@ -55,7 +55,7 @@ def test_a_second_signal_waits_for_no_run(tmp_path: Path) -> None:
             time.sleep(0.01)
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
-        assert server.process.poll() is None
+        assert not server.process.has_ended()
         assert server.stop(30) == 0
     assert LastFile.from_path(tmp_path / "output" / run_id).status == "failure"
 

@@ -10,7 +10,7 @@ from tests.simulation.checker import problems_of
 from tests.simulation.scenario import scenario_of
 from tests.simulation.world import simulate
 
-RUNS = {"fast": 300, "daily": 2_000, "nightly": 100_000}[os.environ.get("ALTLAS_EXAMPLES", "daily")]
+RUNS = {"fast": 200, "daily": 1_000, "nightly": 100_000}[os.environ.get("ALTLAS_EXAMPLES", "daily")]
 RUNS_PER_TEST = 10_000
 MOST_CPU_SECONDS = 90.0
 

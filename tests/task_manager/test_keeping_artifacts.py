@@ -104,7 +104,9 @@ def test_a_service_never_names_a_file(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     item = {"name": "x", "path": str(tmp_path / "secret")}
     store = LastFileGenerator(tmp_path).artifact_store("last_1")
-    executor = FakeExecutor(outcomes={"a": [Outcome.completed({"artifacts": [item]}, artifacts=[item])]})
+    executor = FakeExecutor(
+        outcomes={"a": [Outcome.completed({"artifacts": [item]}, artifacts=[item])]}, default_duration=0.0
+    )
     (result,) = run_with(store, executor, {"id": "a"})
     assert result.artifacts == []
     assert result.metadata is not None
@@ -115,7 +117,7 @@ def test_a_service_never_names_a_file(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_an_executor_gives_beside_its_output_is_kept(tmp_path: Path) -> None:
     store = LastFileGenerator(tmp_path).artifact_store("last_1")
-    executor = FakeExecutor(outcomes={"a": [Outcome.completed("text", artifacts=[NOTE])]})
+    executor = FakeExecutor(outcomes={"a": [Outcome.completed("text", artifacts=[NOTE])]}, default_duration=0.0)
     (result,) = run_with(store, executor, {"id": "a"})
     assert result.artifacts is not None
     assert [artifact.id for artifact in result.artifacts] == ["a/note.txt"]

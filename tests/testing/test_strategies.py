@@ -32,6 +32,7 @@ def test_sound_documents_have_no_errors(content: Document) -> None:
     assert [code for code, _ in codes_and_paths(content) if not code.startswith("ALT1")] == []
 
 
+@pytest.mark.slow
 def test_unsound_documents_have_every_mistake() -> None:
     seen: set[str] = set()
 
