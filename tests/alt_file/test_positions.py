@@ -191,10 +191,10 @@ def with_bad_references(count: int, *, dollar: str = "$") -> str:
 
 
 def test_thousands_of_references_in_one_text_have_their_places_in_little_time() -> None:
-    text = with_bad_references(20_000)
+    text = with_bad_references(10_000)
     before = time.process_time()
     found = AltParser().validate(text)
-    assert time.process_time() - before < 20  # each looked for from the beginning of the text: minutes
+    assert time.process_time() - before < 8  # each looked for from the beginning of the text: 16 s
     line = text.splitlines()[1]
     assert [each.column for each in found] == [match.start() + 1 for match in re.finditer(r"\$\{\{", line)]
     assert {each.line for each in found} == {2}
