@@ -25,6 +25,7 @@ from altlas_runner.last_file.json_values import as_json_value
 from altlas_runner.redaction import Redactor, redact_key_like, secrets_in
 from altlas_runner.results import TaskResult
 from altlas_runner.task_manager.journal import (
+    JOURNAL_NAME,
     ContradictionError,
     Database,
     Fact,
@@ -241,12 +242,8 @@ def look_into_run(directory: Path) -> tuple[RunRecord, RunDescription]:
     Raises:
         JournalError: there is no journal, or it is damaged.
     """
-    database = Database.look_into(directory)
-    try:
-        record, descriptions = _record(database)
-        return record, descriptions[-1]
-    finally:
-        database.close()
+    record, descriptions = Database.look_into(directory, _record)
+    return record, descriptions[-1]
 
 
 def description_in(fact: Fact) -> RunDescription | None:
@@ -262,25 +259,25 @@ def save_from_journal(directory: Path) -> tuple[RunRecord, RunDescription, int]:
     Raises:
         JournalError: not even the description of the run can be read.
     """
-    database = Database.look_into(directory)
-    lost = 0
-    saved = RunRecord()
-    try:
-        for row in database.rows_that_can_be_read():
-            for line in row.split(b"\n")[:-1]:
-                try:
-                    facts = read_line(line)
-                except UnreadableFactError:
-                    lost += 1
-                    continue
-                for fact in facts:
-                    saved.add(fact, doubtful=True)
-    finally:
-        database.close()
+    saved, lost = Database.look_into(directory, _saved)
     descriptions = [each for each in map(_description, saved.descriptions) if each is not None]
     if not descriptions:
-        raise JournalError(database.path, "nothing can be saved: the description of the run cannot be read")
+        raise JournalError(directory / JOURNAL_NAME, "nothing can be saved: the description of the run cannot be read")
     return saved, descriptions[-1], lost
+
+
+def _saved(database: Database) -> tuple[RunRecord, int]:
+    saved, lost = RunRecord(), 0
+    for row in database.rows_that_can_be_read():
+        for line in row.split(b"\n")[:-1]:
+            try:
+                facts = read_line(line)
+            except UnreadableFactError:
+                lost += 1
+                continue
+            for fact in facts:
+                saved.add(fact, doubtful=True)
+    return saved, lost
 
 
 def _record(database: Database) -> tuple[RunRecord, list[RunDescription]]:

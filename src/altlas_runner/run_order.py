@@ -137,7 +137,7 @@ class RunOrder:
             redactor,
             found.directory,
             found.first.started_at,
-            settings or latest.settings,
+            {**latest.settings, **settings},
             found=found,
             plan=plan,
         )
@@ -170,18 +170,14 @@ class RunOrder:
     async def made_ready(
         self, generator: LastFileGenerator, redactor: Redactor, *, journal: bool
     ) -> JournalWriter | None:
-        """The same in a thread, for a disk takes its time; when this is cancelled, a journal stays and is closed."""
+        """The same in a thread, for a disk takes its time; when this is cancelled, all is as it was before."""
         making = asyncio.create_task(asyncio.to_thread(self.make_ready, generator, redactor, journal=journal))
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
             await asyncio.wait([making])
             if making.exception() is None:
-                made = making.result()
-                if made is None:
-                    generator.remove_directory(self.run_id)
-                else:
-                    await asyncio.to_thread(made.close)
+                await asyncio.to_thread(self._take_back, generator, making.result())
             raise
 
     def make_ready(self, generator: LastFileGenerator, redactor: Redactor, *, journal: bool) -> JournalWriter | None:
@@ -211,6 +207,25 @@ class RunOrder:
         except BaseException:
             generator.remove_directory(self.run_id)
             raise
+
+    def without_bundle(self, error: BundleError, journal: JournalWriter | None) -> BundleError:
+        """The same error, which also says what of the run is lost with its bundle, and what is not."""
+        resume = f"when that is mended, altlas-runner resume {self.directory}"
+        if journal is None:
+            rest = "the results of the run are lost, for it kept no journal"
+        elif journal.failure is None:
+            rest = f"no result is lost, the journal has them: {resume} writes the bundle"
+        else:
+            rest = f"nor could the journal be; what it has of the run is not lost: {resume} goes on from there"
+        return BundleError(error.path, f"{error.reason}; {rest}")
+
+    def _take_back(self, generator: LastFileGenerator, journal: JournalWriter | None) -> None:
+        if self.found is not None and journal is not None:
+            journal.close()
+            return
+        if journal is not None:
+            journal.remove()
+        generator.remove_directory(self.run_id)
 
     def _description(self, redactor: Redactor) -> RunDescription:
         return RunDescription.of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from altlas_runner.ai_service import AiServiceClient, PriceTable
 from altlas_runner.config import RunnerConfig
 from altlas_runner.dask_engine import connection_for
 from altlas_runner.handlers import HandlerHost
+from altlas_runner.kept_settings import OF_THE_SERVICE
 
 if TYPE_CHECKING:
     from altlas_runner.dask_executor import DaskConnection
@@ -65,16 +65,17 @@ class RunResources:
         self._client = self.kept_cluster = self.bundle_maker = self.handler_host = None
         await self._kept.aclose()
 
-    async def find_key(self) -> None:
-        """Look for the key of the service in a thread: a program that tells it may take its time."""
-        await asyncio.to_thread(self._config.ai_service)
+    async def client(self, of_run: AsyncExitStack, config: RunnerConfig) -> AiServiceClient:
+        """The open client of the AI service.
 
-    async def client(self, of_run: AsyncExitStack) -> AiServiceClient:
-        """The open client of the AI service."""
-        if not self.is_open:
-            return await of_run.enter_async_context(self._new_client())
+        Args:
+            of_run: closes a client that is not kept.
+            config: of the run. One that resumes may ask for other things than the runner does, and has its own client.
+        """
+        if not self.is_open or not _ask_alike(config, self._config):
+            return await of_run.enter_async_context(_new_client(config))
         if self._client is None:
-            self._client = self._new_client()
+            self._client = _new_client(config)
             self._kept.push_async_exit(self._client)
         return await self._client.__aenter__()  # checks, and is harmless when done before
 
@@ -84,8 +85,13 @@ class RunResources:
             return self.kept_cluster
         return await of_run.enter_async_context(connection_for(self._config))
 
-    def _new_client(self) -> AiServiceClient:
-        prices = self._config.prices
-        return AiServiceClient(
-            self._config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices)
-        )
+
+def _ask_alike(one: RunnerConfig, other: RunnerConfig) -> bool:
+    """Whether one client does for both; no key is looked for."""
+    names = [name for name in RunnerConfig.model_fields if name.startswith(OF_THE_SERVICE)]
+    return one is other or all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def _new_client(config: RunnerConfig) -> AiServiceClient:
+    prices = config.prices
+    return AiServiceClient(config.ai_service(), prices=None if prices is None else PriceTable.from_file(prices))

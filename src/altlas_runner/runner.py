@@ -17,11 +17,11 @@ from altlas_runner.alt_file.selection import Selection
 from altlas_runner.batch import BatchFile, BatchSummary, OnRow, Unit, execute_many
 from altlas_runner.config import RunnerConfig
 from altlas_runner.dask_engine import concurrency_on, engine_on
-from altlas_runner.errors import ConfigurationError
+from altlas_runner.errors import BundleError, ConfigurationError
 from altlas_runner.execution import NO_PREFERENCES, Executor, Preferences
 from altlas_runner.handlers import HandlerEngine, HandlerSource, handled_tasks, handlers_for, own_handlers
 from altlas_runner.handlers.artifact_directory import temporary_artifacts
-from altlas_runner.kept_settings import settings_to_keep
+from altlas_runner.kept_settings import OF_THE_SERVICE, config_of_resume, settings_to_keep
 from altlas_runner.last_file import LastFile, LastFileGenerator
 from altlas_runner.redaction import Redactor
 from altlas_runner.run_journal import find_run
@@ -80,6 +80,8 @@ class Runner:
         self._executor = executor
         self._engine = engine
         self._handlers = own_handlers(handlers, self.config.handlers, allow_commands=self.config.allow_commands)
+        replaced_handlers = ("handlers",) if handlers or engine is not None else ()
+        self._replaced = replaced_handlers + (() if executor is None else OF_THE_SERVICE)
         self.use_installed_handlers = use_installed_handlers
         self._shared_slots = shared_slots
         self._resources = RunResources(self.config)
@@ -117,8 +119,7 @@ class Runner:
             inputs: the values that references to inputs stand for, by name; any JSON. Values under key-like names
                 show nowhere in the bundle.
             selection: which tasks to run; None is all. The others are absent from the LAST file.
-            provenance: facts by name about where the run comes from, kept in the LAST file beside path and SHA-256 of
-                the ALT file and the kind of host.
+            provenance: facts by name about where the run comes from, kept in the LAST file beside what is found here.
             run_id: the id of the run, from `new_run_id`; None makes a new one.
             preferences: what to ask the AI service for where a task does not say; they win over the configuration.
 
@@ -126,8 +127,7 @@ class Runner:
             The LAST file. Its bundle is in `bundle_path(last_file)`. Failed tasks are in it; they do not raise.
 
         Raises:
-            AltParseError: the file cannot be read, has errors, or refers to an input that is not given; nothing was
-                run, nothing written.
+            AltParseError: the file cannot be read, has errors, or refers to an input not given; nothing was run.
             ConfigurationError: a handler cannot be used, or the selection makes no sense.
             BundleError: the bundle cannot be written; an output directory that refuses is found before the first call.
         """
@@ -141,7 +141,7 @@ class Runner:
             run_id,
             preferences,
         )
-        return await self._carry_out(order, on_event, seed)
+        return await self._carry_out(order, self.config, on_event, seed)
 
     async def resume(
         self,
@@ -159,6 +159,9 @@ class Runner:
         seed: int | None = None,
     ) -> LastFile:
         """Go on with a run that has a journal: what has ended keeps its result, the rest runs.
+
+        Settings that the configuration was not given, by keyword, environment or file, are those of the run, as far as
+        a journal is trusted (docs/resume.md).
 
         Args:
             bundle: its directory.
@@ -181,52 +184,47 @@ class Runner:
         Raises:
             JournalError: there is no journal, it is damaged, or another process has the run.
             AltParseError: the file cannot be read or has errors.
-            ConfigurationError: a task is not there, a secret is missing, or `strict` refuses.
+            ConfigurationError: a task is not there, a secret or a setting must be given again, or `strict` refuses.
             BundleError: the bundle cannot be written.
         """
         found = await asyncio.to_thread(find_run, Path(bundle))
         try:
-            order = RunOrder.resumed(
-                found,
-                alt,
-                inputs or {},
-                ResumeChoice(failed, from_tasks, only, in_doubt),
-                settings_to_keep(self.config),
-                strict=strict,
-            )
+            config = config_of_resume(found.latest.settings, self.config, self._replaced)
+            choice = ResumeChoice(failed, from_tasks, only, in_doubt)
+            order = RunOrder.resumed(found, alt, inputs or {}, choice, settings_to_keep(config), strict=strict)
             if on_plan is not None and order.plan is not None:
                 on_plan(order.plan)
-            return await self._carry_out(order, on_event, seed)
+            return await self._carry_out(order, config, on_event, seed)
         finally:
             await asyncio.to_thread(found.release)
 
     async def _carry_out(
-        self, order: RunOrder, on_event: Observer | Sequence[Observer] | None, seed: int | None
+        self, order: RunOrder, config: RunnerConfig, on_event: Observer | Sequence[Observer] | None, seed: int | None
     ) -> LastFile:
         chosen, run_id, resources = order.chosen, order.run_id, self._resources
         handlers = handlers_for(chosen, self._handlers, use_installed=self.use_installed_handlers)
         known = {**(self._engine.handlers if self._engine else {}), **handlers}
         asks_service = self._executor is None and len(handled_tasks(chosen.tasks, known)) < len(chosen.tasks)
         if asks_service:
-            await resources.find_key()
-        redactor = order.redactor | Redactor([*self.config.known_secrets(), *self._secrets])
+            await asyncio.to_thread(config.ai_service)  # finds the key: a program that tells it may take its time
+        redactor = order.redactor | Redactor([*config.known_secrets(), *self._secrets])
         generator = (
             LastFileGenerator(order.directory.parent)
-            .with_graphs(self.config.generate_graphs)
-            .with_compression(self.config.compress_artifacts)
+            .with_graphs(config.generate_graphs)
+            .with_compression(config.compress_artifacts)
         )
         async with AsyncExitStack() as stack:
             stack.enter_context(log_records.redacted(redactor))
             executor = self._executor
             if asks_service:
-                executor = client = await resources.client(stack)
-                if self.config.cache is not None:
-                    executor = CachedAnswers(client, self.config.cache, redactor, refresh=self.config.refresh)
-            engine, most_at_once = self._engine, self.config.max_concurrent_tasks
-            if handlers and self.config.engine == "dask":
+                executor = client = await resources.client(stack, config)
+                if config.cache is not None:
+                    executor = CachedAnswers(client, config.cache, redactor, refresh=config.refresh)
+            engine, most_at_once = self._engine, config.max_concurrent_tasks
+            if handlers and config.engine == "dask":
                 cluster = await resources.cluster(stack)
-                engine, handlers = engine_on(cluster, handlers, self.config, redactor), {}
-                most_at_once = concurrency_on(cluster, self.config)
+                engine, handlers = engine_on(cluster, handlers, config, redactor), {}
+                most_at_once = concurrency_on(cluster, config)
             manager = TaskManager(
                 chosen,
                 executor,
@@ -241,12 +239,12 @@ class Runner:
                 run_id=run_id,
                 seed=seed,
                 inputs=order.inputs,
-                schedule=self.config.schedule,
-                concurrency_groups=self.config.concurrency_groups,
-                run_deadline_seconds=self.config.run_deadline_seconds,
-                fail_fast=self.config.fail_fast,
-                max_cost=self.config.max_cost,
-                max_tokens_total=self.config.max_tokens_total,
+                schedule=config.schedule,
+                concurrency_groups=config.concurrency_groups,
+                run_deadline_seconds=config.run_deadline_seconds,
+                fail_fast=config.fail_fast,
+                max_cost=config.max_cost,
+                max_tokens_total=config.max_tokens_total,
                 preferences=order.preferences,
                 shared_slots=self._shared_slots,
                 editions=order.editions,
@@ -254,7 +252,7 @@ class Runner:
             )
             self._running[run_id] = manager  # from now on it can be cancelled
             try:
-                journal = await order.made_ready(generator, redactor, journal=self.config.journal)
+                journal = await order.made_ready(generator, redactor, journal=config.journal)
                 if journal is not None:
                     stack.push_async_callback(asyncio.to_thread, journal.close)
                 try:
@@ -278,7 +276,10 @@ class Runner:
                 warnings=[f"JOURNAL_IO: {journal.failure}"] if journal and journal.failure else (),
                 journal=journal is not None,
             )
-            return await asyncio.get_running_loop().run_in_executor(resources.bundle_maker, make_bundle)
+            try:
+                return await asyncio.get_running_loop().run_in_executor(resources.bundle_maker, make_bundle)
+            except BundleError as error:
+                raise order.without_bundle(error, journal) from error
 
     async def execute_many(
         self,
@@ -295,8 +296,7 @@ class Runner:
 
         The index `index.jsonl` in the output directory gets a line as each file ends; `batch.json` and `batch.html`
         are written at the end. When the index is there already, files that have finished and are still what they were
-        are passed over. A file that is not valid is a line with its diagnostics. `cancel` ends the batch: what runs is
-        cancelled, and the same call goes on later.
+        are passed over. `cancel` ends the batch: what runs is cancelled, and the same call goes on later.
 
         Args:
             files: paths, or a `BatchFile` where a file has inputs of its own.
@@ -310,7 +310,7 @@ class Runner:
         Raises:
             ConfigurationError: a handler cannot be used, there is no cluster whose workers could be given tasks, what
                 the runner has cannot be given to them, or there was no worker for a minute: then the index is whole.
-            BundleError: index, bundle or page cannot be written, or another batch does so; the index stays usable.
+            BundleError: index, bundle or page cannot be written, or another batch does so.
         """
         if unit == "file" and self.config.engine == "dask" and (self._executor or self._secrets):
             raise ConfigurationError('executors and secrets of this program do not travel to workers: use unit="task"')

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from altlas_runner.errors import BundleError, JournalError
+from altlas_runner.errors import BundleError
 from altlas_runner.last_file import LastFile
 from altlas_runner.last_file.models import RESULT_NAME
-from altlas_runner.run_journal import description_in
+from altlas_runner.run_journal import RunDescription, description_in
 from altlas_runner.task_manager.journal import (
     JOURNAL_NAME,
     LOCK_NAME,
@@ -87,9 +86,12 @@ def run_entry(directory: Path) -> RunEntry | None:
     if not has_journal and not has_result:
         return None
     try:
-        return _from_journal(directory, has_result) if has_journal else _from_last_file(directory)
+        return _from_journal(directory) if has_journal else _from_last_file(directory)
     except BundleError:
-        changed = datetime.fromtimestamp(directory.stat().st_mtime, UTC)
+        try:
+            changed = datetime.fromtimestamp(directory.stat().st_mtime, UTC)
+        except FileNotFoundError:  # it was removed meanwhile
+            return None
         return RunEntry(directory.name, directory, "damaged", changed, can_resume=has_journal)
 
 
@@ -148,19 +150,11 @@ def _is_journal(path: Path) -> bool:
     return path.name.startswith(JOURNAL_NAME)
 
 
-def _from_journal(directory: Path, has_result: bool) -> RunEntry:
-    owner = owner_of(directory)
-    with closing(Database.look_into(directory)) as database:
-        first, last = database.ends()
-        try:
-            description = description_in(read_line(first.split(b"\n")[0])[0])
-            end = read_line(last.split(b"\n")[-2])[-1]
-        except (UnreadableFactError, IndexError) as error:
-            raise database.damaged(error) from error
-    if description is None:
-        raise JournalError(directory, "its journal does not begin with a description of the run")
-    ended = end if isinstance(end, RunEnded) else None
-    state: RunState = "running" if owner is not None else "finished" if ended and has_result else "interrupted"
+def _from_journal(directory: Path) -> RunEntry:
+    owner = owner_of(directory)  # before the files: when it has let go, they are what they are to be
+    description, end = Database.look_into(directory, _ends)
+    has_result = (directory / RESULT_NAME).is_file()
+    state: RunState = "running" if owner is not None else "finished" if end and has_result else "interrupted"
     return RunEntry(
         directory.name,
         directory,
@@ -168,11 +162,24 @@ def _from_journal(directory: Path, has_result: bool) -> RunEntry:
         description.started_at,
         str(description.alt_file.get("title", "")),
         owner or None,
-        ended and ended.at,
-        ended and ended.task_count,
-        ended and ended.completed,
+        end and end.at,
+        end and end.task_count,
+        end and end.completed,
         can_resume=True,
     )
+
+
+def _ends(database: Database) -> tuple[RunDescription, RunEnded | None]:
+    """How a run began, and how it ended, if it has."""
+    first, last = database.ends()
+    try:
+        description = description_in(read_line(first.split(b"\n")[0])[0])
+        end = read_line(last.split(b"\n")[-2])[-1]
+    except (UnreadableFactError, IndexError) as error:
+        raise database.damaged(error) from error
+    if description is None:
+        raise database.damaged("it does not begin with a description of the run")
+    return description, end if isinstance(end, RunEnded) else None
 
 
 def _from_last_file(directory: Path) -> RunEntry:

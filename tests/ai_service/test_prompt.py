@@ -1,15 +1,21 @@
 """How a task becomes a conversation."""
 
+import asyncio
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from altlas_runner.ai_service import AiServiceClient, AiServiceConfig, CachedAnswers
+from altlas_runner.ai_service.openai import OpenAiFormat
 from altlas_runner.ai_service.prompt import messages_for, share_out
 from altlas_runner.alt_file import Task
-from altlas_runner.execution import RunInfo
-from tests.ai_service.fault_server import attempt_for
+from altlas_runner.execution import Outcome, RunInfo
+from altlas_runner.redaction import Redactor
+from tests.ai_service.fault_server import FaultServer, answer_json, attempt_for
 
 
 def conversation(
@@ -106,3 +112,29 @@ def test_a_conversation_is_no_longer_than_its_budget_and_frame(context: dict[str
     _, user = conversation(context=context, max_context_chars=budget)
     assert user.endswith("Summarise.")
     assert len(user) <= 3 * budget + 150 * (len(context) + 1)
+
+
+@pytest.mark.parametrize(("outputs", "beside"), [(1, False), (500, True)])
+def test_a_prompt_of_long_outputs_is_written_beside_the_event_loop(
+    outputs: int, beside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the request, for the estimate of its tokens, and for the key of a cached answer."""
+    in_main_thread = []
+    request = OpenAiFormat.request
+
+    def noted(*arguments: Any) -> Any:
+        in_main_thread.append(threading.current_thread() is threading.main_thread())
+        return request(*arguments)
+
+    monkeypatch.setattr(OpenAiFormat, "request", noted)
+    attempt = attempt_for(context={f"t{number}": {"text": "word " * 200} for number in range(outputs)})
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}
+
+    async def main() -> Outcome:
+        async with FaultServer(answer_json({"choices": [choice], "model": "m"})) as server:
+            config = AiServiceConfig(base_url=server.url, protocol="openai", tokens_per_minute=10**9)
+            async with AiServiceClient(config) as client:
+                return await CachedAnswers(client, tmp_path, Redactor([])).attempt(attempt)
+
+    assert asyncio.run(main()).ok
+    assert in_main_thread == [not beside] * 3

@@ -118,6 +118,22 @@ def test_a_response_format_is_told_in_words(response_format: Any, words: str) ->
     assert ask(message(), {"response_format": response_format})[1].json["system"] == words
 
 
+@pytest.mark.parametrize("schema", [{"type": "object"}, None])
+def test_a_schema_that_the_answer_is_checked_by_is_told_once(schema: Any) -> None:
+    """A task for several services may hold both; their formats differ in which of the two they know."""
+    kind = {"type": "json_object"} if schema is None else {"type": "json_schema", "json_schema": {"schema": schema}}
+    parameters = {"response_format": kind, "response_schema": {"type": "object"}}
+    words = 'Your role: host. Answer with JSON alone, which satisfies this JSON Schema: {"type": "object"}'
+    assert ask(message(), parameters)[1].json["system"] == words
+
+
+def test_two_schemas_that_differ_are_both_told() -> None:
+    kind = {"type": "json_schema", "json_schema": {"schema": {"type": "array"}}}
+    system = ask(message(), {"response_format": kind, "response_schema": {"maxItems": 3}})[1].json["system"]
+    assert '{"maxItems": 3}' in system
+    assert '{"type": "array"}' in system
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altlas_runner.alt_file import AltParser, Diagnostic
+from altlas_runner.alt_file import AltParser, Diagnostic, positions
 from altlas_runner.alt_file.diagnostics import json_pointer, written_forms
 from altlas_runner.alt_file.positions import with_positions
 from altlas_runner.alt_file.references import escape
@@ -181,3 +183,38 @@ tasks:
 def test_a_file_that_is_not_text_has_no_positions() -> None:
     alt_file = AltParser().with_strict_validation(False).parse_from_string('{"id": "f", "title": " ", "tasks": []}')
     assert {(each.line, each.column) for each in AltParser().validate(alt_file)} == {(None, None)}
+
+
+def with_bad_references(count: int, *, dollar: str = "$") -> str:
+    references = "\\n".join(f"{dollar}{{{{ tasks.b{number}.output }}}}" for number in range(count))
+    return '{"id": "f", "title": "t",\n "tasks": [{"id": "a", "description": "' + references + '"}]}'
+
+
+def test_thousands_of_references_in_one_text_have_their_places_in_little_time() -> None:
+    text = with_bad_references(10_000)
+    before = time.process_time()
+    found = AltParser().validate(text)
+    assert time.process_time() - before < 8  # each looked for from the beginning of the text: 16 s
+    line = text.splitlines()[1]
+    assert [each.column for each in found] == [match.start() + 1 for match in re.finditer(r"\$\{\{", line)]
+    assert {each.line for each in found} == {2}
+
+
+def test_a_part_behind_an_escape_is_looked_for_no_longer_than_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "_MOST_SEARCHED", 1000)
+    text = with_bad_references(100, dollar="\\u0024") + " " * 10
+    column = text.splitlines()[1].index('"$'.replace("$", "\\u0024")) + 1
+    assert {(each.line, each.column) for each in AltParser().validate(text)} == {(2, column)}
+
+
+def test_a_very_long_pointer_ends_at_a_value_around() -> None:
+    """Ten thousand problems below a key of a megabyte would otherwise take ten gigabytes."""
+    key = "k" * 1_000_000
+    references = [f"${{{{ tasks.b{number}.output }}}}" for number in range(3)]
+    tasks = [{"id": "a", "description": "d", "parameters": {"x": {key: references}}}]
+    found = AltParser().validate(json.dumps({"id": "f", "title": "t", "tasks": tasks}))
+    assert [each.path for each in found] == ["/tasks/0/parameters/x"] * 3
+    assert all(each.column and each.column > 1_000_000 for each in found)
+    assert json_pointer(["a", "~/", 3]) == "/a/~0~1/3"
+    assert json_pointer(["a", "b" * 997]) == "/a/" + "b" * 997
+    assert json_pointer(["a", "b" * 998, "c"]) == "/a"

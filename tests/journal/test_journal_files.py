@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -26,8 +27,13 @@ from altlas_runner.task_manager.journal import (
     owner_of,
     read_line,
 )
+from altlas_runner.task_manager.journal import database as database_module
 from altlas_runner.task_manager.journal.facts import TaskCompleted
 from altlas_runner.testing import alt_file_of
+
+
+def rows_in(directory: Path) -> list[bytes]:
+    return Database.look_into(directory, lambda database: list(database.rows()))
 
 
 def test_rows_are_found_again_in_their_order(tmp_path: Path) -> None:
@@ -35,9 +41,7 @@ def test_rows_are_found_again_in_their_order(tmp_path: Path) -> None:
     for number in range(3):
         database.add(b"row %d" % number)
     assert database.ends() == (b"row 0", b"row 2")
-    other = Database.look_into(tmp_path)  # while it is written
-    assert list(other.rows()) == [b"row 0", b"row 1", b"row 2"]
-    other.close()
+    assert rows_in(tmp_path) == [b"row 0", b"row 1", b"row 2"]  # while it is written
     database.close()
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL_NAME], "everything is in one file"
     opened = Database.open(tmp_path)
@@ -48,10 +52,81 @@ def test_rows_are_found_again_in_their_order(tmp_path: Path) -> None:
 
 def test_who_looks_into_a_journal_leaves_nothing_beside_it(tmp_path: Path) -> None:
     Database.create(tmp_path).close()
-    database = Database.look_into(tmp_path)
-    assert list(database.rows()) == []
-    database.close()
+    assert rows_in(tmp_path) == []
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL_NAME]
+
+
+def test_who_opens_a_journal_the_moment_its_process_closes_it_still_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows were beside it when it was looked for; who may not write there cannot open it so any more."""
+    writer = Database.create(tmp_path)
+    writer.add(b"row 0")
+    opened = []
+
+    def connected(uri: str) -> sqlite3.Connection:
+        opened.append(uri.rpartition("?")[2])
+        if len(opened) == 1:
+            writer.close()
+            raise sqlite3.OperationalError("unable to open database file")
+        return true_connected(uri)
+
+    true_connected = database_module._connected
+    monkeypatch.setattr(database_module, "_connected", connected)
+    assert rows_in(tmp_path) == [b"row 0"]
+    assert opened == ["mode=ro", "mode=ro&immutable=1"]
+
+
+def test_who_reads_a_journal_while_a_process_takes_it_up_and_closes_it_reads_it_again(tmp_path: Path) -> None:
+    """Without locks what is read meanwhile may be neither the one nor the other."""
+    first = Database.create(tmp_path)
+    for number in range(50):
+        first.add(b"%d " % number * 2000)
+    first.close()
+    looks = []
+
+    def look(found: Database) -> list[bytes]:
+        rows = found.rows()
+        looks.append(next(rows))
+        if len(looks) == 1:
+            writer = Database.open(tmp_path)
+            writer.add(b"the last")
+            writer.close()
+            raise found.damaged("what it looked like")
+        return [looks[-1], *rows]
+
+    assert len(Database.look_into(tmp_path, look)) == 51
+    assert len(looks) == 2
+
+
+def test_what_is_read_while_a_process_only_takes_it_up_is_read_again(tmp_path: Path) -> None:
+    Database.create(tmp_path).close()
+    writers: list[Database] = []
+
+    def look(found: Database) -> list[bytes]:
+        if not writers:
+            writers.append(Database.open(tmp_path))
+            writers[0].add(b"row 0")
+        return list(found.rows())
+
+    assert Database.look_into(tmp_path, look) == [b"row 0"]
+    writers[0].close()
+
+
+def test_a_damaged_journal_is_damaged_at_once_also_while_a_process_adds_to_it(tmp_path: Path) -> None:
+    writer = Database.create(tmp_path)
+    writer.add(b"row 0")
+    looks = []
+
+    def look(found: Database) -> None:
+        looks.append(found)
+        writer.add(b"more")
+        raise found.damaged("for good")
+
+    with pytest.raises(JournalError, match="for good"):
+        Database.look_into(tmp_path, look)
+    assert len(looks) == 1
+    writer.close()
 
 
 def test_a_bundle_has_one_journal(tmp_path: Path) -> None:
@@ -71,7 +146,7 @@ def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
     other.execute("CREATE TABLE other (x)")
     other.close()
     with pytest.raises(JournalError, match="not the journal of a run"):
-        Database.look_into(tmp_path)
+        rows_in(tmp_path)
 
 
 def test_a_journal_of_another_format_is_refused_by_its_number(tmp_path: Path) -> None:
@@ -92,11 +167,10 @@ def test_a_row_that_is_gone_is_noticed_and_the_others_can_be_saved(tmp_path: Pat
     other.execute("DELETE FROM entries WHERE number = 2")
     other.commit()
     other.close()
-    database = Database.look_into(tmp_path)
     with pytest.raises(JournalError, match=r"row 2 is missing.*--recover"):
-        list(database.rows())
-    assert list(database.rows_that_can_be_read()) == [b"row 0", b"row 2", b"row 3", b"row 4"]
-    database.close()
+        rows_in(tmp_path)
+    saved = Database.look_into(tmp_path, lambda database: list(database.rows_that_can_be_read()))
+    assert saved == [b"row 0", b"row 2", b"row 3", b"row 4"]
 
 
 def test_damaged_pages_never_raise_anything_else(tmp_path: Path) -> None:
@@ -113,16 +187,11 @@ def test_damaged_pages_never_raise_anything_else(tmp_path: Path) -> None:
         end = min(start + random.choice([1, 100, 5_000]), len(content))
         content[start:end] = random.randbytes(end - start)
         path.write_bytes(content)
-        try:
-            database = Database.look_into(tmp_path)
-        except JournalError:
-            continue
-        try:
-            list(database.rows())
-        except JournalError:
-            saved = list(database.rows_that_can_be_read())
+        with contextlib.suppress(JournalError):
+            rows_in(tmp_path)
+        with contextlib.suppress(JournalError):
+            saved = Database.look_into(tmp_path, lambda database: list(database.rows_that_can_be_read()))
             assert len(saved) <= 40
-        database.close()
 
 
 def test_a_failed_write_is_a_journal_error(tmp_path: Path) -> None:
@@ -229,17 +298,13 @@ def _writer(directory: Path, *secrets: str) -> JournalWriter:
 
 
 def _facts(directory: Path) -> list[str]:
-    database = Database.look_into(directory)
-    try:
-        return [
-            fact.task_id
-            for row in database.rows()
-            for line in row.split(b"\n")[:-1]
-            for fact in read_line(line)
-            if isinstance(fact, TaskCompleted)
-        ]
-    finally:
-        database.close()
+    return [
+        fact.task_id
+        for row in rows_in(directory)
+        for line in row.split(b"\n")[:-1]
+        for fact in read_line(line)
+        if isinstance(fact, TaskCompleted)
+    ]
 
 
 def _fact(name: str, output: object = None) -> TaskCompleted:

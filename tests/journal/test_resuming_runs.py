@@ -14,7 +14,6 @@ import pytest
 from altlas_runner import AltFile, LastFile, Outcome, RunnerConfig, TaskAttempt
 from altlas_runner.alt_file.selection import Selection
 from altlas_runner.errors import AltValidationError, BundleError, ConfigurationError, JournalError
-from altlas_runner.kept_settings import config_of_resume, settings_to_keep
 from altlas_runner.last_file import read_artifact, read_output
 from altlas_runner.results import TaskResult, Usage
 from altlas_runner.run_journal import look_into_run
@@ -587,10 +586,3 @@ def test_settings_and_inputs_stand_in_the_journal_without_secrets(tmp_path: Path
     assert description.settings["ai_default_model"] == "m1"
     assert "planted-key-3" not in json.dumps(description.alt_file)
     assert b"planted-key-3" not in (bundle / JOURNAL_NAME).read_bytes()
-
-
-def test_the_limit_of_the_cost_holds_for_the_resume_too(tmp_path: Path) -> None:
-    prices = tmp_path / "prices.toml"
-    kept = settings_to_keep(RunnerConfig(prices=prices, max_cost=2.5))
-    assert config_of_resume(kept, None, {"prices": prices}).max_cost == 2.5
-    assert config_of_resume(kept, None, {"prices": prices, "max_cost": 9.0}).max_cost == 9.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from altlas_runner.ai_service.limits import RateLimits, Ticket
 from altlas_runner.execution import Outcome, TaskAttempt
@@ -16,18 +15,21 @@ class Admission:
 
     Args:
         limits: decides.
-        estimate: how many tokens an attempt will take, as far as one can tell before.
     """
 
-    def __init__(self, limits: RateLimits, estimate: Callable[[TaskAttempt], int]) -> None:
+    def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
-        self._estimate = estimate
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
-    def ask(self, attempt: TaskAttempt) -> list[float] | Outcome:
-        """Take room for a request, or be held: the outcome says until when. The entry is for `settle`."""
-        ticket = Ticket(attempt.run.run_id, attempt.task.id, self._estimate(attempt), attempt.wake)
+    def ask(self, attempt: TaskAttempt, tokens: int) -> list[float] | Outcome:
+        """Take room for a request, or be held: the outcome says until when. The entry is for `settle`.
+
+        Args:
+            attempt: asks.
+            tokens: that it will take, as far as one can tell before.
+        """
+        ticket = Ticket(attempt.run.run_id, attempt.task.id, tokens, attempt.wake)
         answer = self._limits.ask(ticket, self._loop.time())
         if isinstance(answer, list):
             return answer

@@ -57,11 +57,12 @@ class AnthropicFormat:
         settings = settings_for(config, attempt.task, mode_of(attempt.run).temperature(config.temperature))
         system, user = messages_for(attempt, max_context_chars=config.max_context_chars, template=self._template)
         passed = passed_on(attempt)
+        words = _format_in_words(passed.get("response_format"), (attempt.task.parameters or {}).get("response_schema"))
         body: dict[str, Any] = {
             "model": settings.model,
             "max_tokens": settings.max_tokens or DEFAULT_MAX_TOKENS,
             "temperature": min(settings.temperature, MAX_TEMPERATURE),
-            "system": " ".join(filter(None, (system["content"], _format_in_words(passed.get("response_format"))))),
+            "system": " ".join(filter(None, (system["content"], words))),
             "messages": [user],
             "stream": config.use_streaming,
         }
@@ -193,11 +194,14 @@ def _tool_choice(choice: dict[str, Any] | str) -> Any:
     return {"type": "tool", "name": function.get("name")} if isinstance(function, dict) else choice
 
 
-def _format_in_words(response_format: dict[str, Any] | None) -> str:
+def _format_in_words(response_format: dict[str, Any] | None, told: Any) -> str:
+    """What the model is told of the format, unless the system message tells the schema `told` anyway."""
     if response_format is None or response_format.get("type") not in ("json_object", "json_schema"):
         return ""
     described = response_format.get("json_schema")
     schema = described.get("schema") if isinstance(described, dict) else None
+    if told is not None and schema in (None, told):
+        return ""
     if schema is None:
         return "Answer with JSON alone."
     return f"Answer with JSON alone, which satisfies this JSON Schema: {json.dumps(schema, ensure_ascii=False)}"

@@ -56,7 +56,7 @@ class CachedAnswers:
     async def attempt(self, attempt: TaskAttempt) -> Outcome:
         """Answer from the directory, or ask and keep the answer."""
         try:
-            question = self._client.question(replace(attempt, previous=()))
+            question = await self._client.question(replace(attempt, previous=()))
             key = await asyncio.to_thread(_key, question) if is_long(question) else _key(question)
         except (ConfigurationError, ReferenceNotFoundError, ValueError, TypeError, RecursionError):
             return await self._client.attempt(attempt)  # it says what is wrong

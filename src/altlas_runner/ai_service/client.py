@@ -150,7 +150,7 @@ class AiServiceClient:
         """
         return await SingleTask(task, _Guarded(self), context or {}, self._random).run()
 
-    def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
+    async def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
         """What this attempt asks, of whom, without the configured keys: what its answer depends on, as JSON.
 
         The body is as it is sent: what an ALT file holds under a key-like name may stand in it.
@@ -168,7 +168,7 @@ class AiServiceClient:
             "service": service,
             "protocol": provider.config.protocol,
             "extras": provider.config.extras(),
-            "body": provider.question(asking),
+            "body": await provider.question(asking),
             "response_schema": (attempt.task.parameters or {}).get("response_schema"),
         }
 

@@ -29,9 +29,10 @@ from altlas_runner.ai_service.failures import (
     truncated,
 )
 from altlas_runner.ai_service.response_schema import response_schema_of
-from altlas_runner.ai_service.wire_format import AnswerError, ParameterError, WireFormat
+from altlas_runner.ai_service.wire_format import AnswerError, ParameterError, WireFormat, WireRequest
 from altlas_runner.errors import ReferenceNotFoundError
 from altlas_runner.execution import Outcome, TaskAttempt
+from altlas_runner.redaction import is_long
 
 __all__ = ["HttpService"]
 
@@ -105,8 +106,10 @@ class HttpService:
         try:
             schema = await response_schema_of(attempt.task)
             config = self._config.for_run(attempt.run.preferences)
-            request = self._format.request(config, attempt)
-            payload = _as_json(request.body)
+            if is_long(attempt.context):
+                request, payload = await asyncio.to_thread(self._written, config, attempt)
+            else:
+                request, payload = self._written(config, attempt)
         except ParameterError as error:
             return Outcome.failed("AI_BAD_PARAMETER", str(error))
         except ReferenceNotFoundError as error:
@@ -127,6 +130,11 @@ class HttpService:
         if outcome.ok and schema is not None:
             return await schema.checked(outcome, in_text=self._format.json_in_text)
         return outcome
+
+    def _written(self, config: AiServiceConfig, attempt: TaskAttempt) -> tuple[WireRequest, bytes]:
+        """The request, and its body as it is sent."""
+        request = self._format.request(config, attempt)
+        return request, _as_json(request.body)
 
     async def _read(self, response: Answer, attempt: TaskAttempt, *, streamed: bool) -> Outcome:
         try:

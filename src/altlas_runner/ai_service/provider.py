@@ -59,7 +59,7 @@ class Provider:
         self._admission: Admission | None = None
         if config.requests_per_minute is not None or config.tokens_per_minute is not None:
             limits = RateLimits(config.requests_per_minute, config.tokens_per_minute)
-            self._admission = Admission(limits, self._estimate)
+            self._admission = Admission(limits)
 
     async def aclose(self) -> None:
         """Close connections, unload the model; attempts under way fail."""
@@ -68,13 +68,15 @@ class Provider:
             self._admission.close()
         await self._service.aclose()
 
-    def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
+    async def question(self, attempt: TaskAttempt) -> Mapping[str, Any]:
         """What the attempt asks, as JSON: what is sent, without the configured keys.
 
         Raises:
             ParameterError: a parameter of the task cannot be sent.
             ReferenceNotFoundError: the prompt template refers to what this task has not.
         """
+        if is_long(attempt.context):
+            return await asyncio.to_thread(self._service.question, attempt)
         return self._service.question(attempt)
 
     async def answer(self, attempt: TaskAttempt) -> Outcome:
@@ -90,7 +92,7 @@ class Provider:
         try:
             if self._admission is None:
                 return await self._ask(attempt)
-            entry = self._admission.ask(attempt)
+            entry = self._admission.ask(attempt, await self._estimated(attempt))
             if isinstance(entry, Outcome):
                 return entry
             outcome = None
@@ -141,12 +143,17 @@ class Provider:
         clean = await asyncio.to_thread(redacted, output) if is_long(output) else redacted(output)
         return outcome if clean is output else replace(outcome, output=clean)
 
-    def _estimate(self, attempt: TaskAttempt) -> int:
+    async def _estimated(self, attempt: TaskAttempt) -> int:
         """About how many tokens an attempt will take."""
         if self.config.tokens_per_minute is None:
             return 0
+        if is_long(attempt.context):
+            return await asyncio.to_thread(self._estimate, attempt)
+        return self._estimate(attempt)
+
+    def _estimate(self, attempt: TaskAttempt) -> int:
         try:
-            question = self.question(attempt)
+            question = self._service.question(attempt)
             longest = question.get("max_tokens")
             length = len(to_json(question))  # ten times as fast as json: it may be long
         except (ParameterError, ReferenceNotFoundError, ValueError, RecursionError):  # told when it is asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ __all__ = [
     "duplicate_key",
     "found_at",
     "json_pointer",
+    "most_important",
     "place_of",
     "quoted",
     "sort_by_position",
@@ -27,6 +28,8 @@ Severity = Literal["error", "warning"]
 
 Path = tuple[str | int, ...]
 """Where a value is in a document: keys of objects and indices of arrays, from the outside in."""
+
+_LONGEST_POINTER = 1000
 
 CODES: dict[str, str] = {
     "ALT001": "empty file id",
@@ -164,8 +167,20 @@ def duplicate_key(path: Path, line: int | None = None, column: int | None = None
 
 
 def json_pointer(path: Iterable[str | int]) -> str:
-    """The path as RFC 6901 writes it, such as `/tasks/0/id`."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    """The path as RFC 6901 writes it, such as `/tasks/0/id`.
+
+    One of more than 1,000 characters ends before that, at a value around: many problems below one long key would else
+    take the square of the file's size.
+    """
+    parts = []
+    room = _LONGEST_POINTER
+    for part in path:
+        text = str(part)
+        room -= len(text) + 1
+        if room < 0:
+            break
+        parts.append("/" + text.replace("~", "~0").replace("/", "~1"))
+    return "".join(parts)
 
 
 def place_of(text: str, index: int) -> tuple[int, int]:
@@ -189,6 +204,18 @@ def quoted(text: str) -> str:
 def written_forms(text: str) -> tuple[str, ...]:
     """How a text may stand in a file: as it is, as JSON writes it, in single quotes of YAML."""
     return text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], text.replace("'", "''")
+
+
+def most_important(found: Sequence[Diagnostic], most: int) -> list[Diagnostic]:
+    """At most so many of them, errors before warnings, still in their order."""
+    errors = sum(each.severity == "error" for each in found)
+    room = {"error": most, "warning": max(0, most - errors)}
+    kept = []
+    for each in found:
+        room[each.severity] -= 1
+        if room[each.severity] >= 0:
+            kept.append(each)
+    return kept
 
 
 def sort_by_position(document: Any, found: Iterable[Found]) -> list[Diagnostic]:

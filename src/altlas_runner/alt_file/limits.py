@@ -22,11 +22,13 @@ class Limits:
         size_bytes: of the text.
         tasks: how many.
         dependencies: of all tasks together.
+        help: what whoever meets one of them is told to do.
     """
 
     size_bytes: int = 1 << 30
     tasks: int = 2_000_000
     dependencies: int = 20_000_000
+    help: str = "split it, or raise the limit with AltParser.with_limits"
 
     def size_problem(self, size: int) -> Diagnostic | None:
         """What is wrong with a text of this many bytes, or None."""
@@ -35,7 +37,7 @@ class Limits:
         return Diagnostic(
             "ALT306",
             f"the file is larger than {self.size_bytes:,} bytes",
-            help="split it, or raise the limit with AltParser.with_limits",
+            help=self.help,
         )
 
     def count_problems(self, alt_file: AltFile, size: int) -> list[Diagnostic]:
@@ -50,7 +52,7 @@ class Limits:
                 "ALT306",
                 f"the file has {count:,} {name}; {limit:,} are the limit",
                 "/tasks",
-                help="split it, or raise the limit with AltParser.with_limits",
+                help=self.help,
             )
             for name, count, limit in counts
             if count > limit

@@ -23,6 +23,9 @@ _AT_KEY = frozenset({"ALT110", "ALT111"})
 _AT_FIRST_KEY = frozenset({"ALT111"})
 """The second place of these is the first of the equal keys."""
 
+_MOST_SEARCHED = 1_000_000_000
+"""Most characters that are looked at for parts of values, a second's work: an escape may hide each from who looks."""
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 _COMMA = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*")
 _skip_value: Any = JSONDecoder(strict=False, parse_int=str, parse_float=str).scan_once  # type: ignore[attr-defined]
@@ -37,6 +40,7 @@ class _Wanted:
     key: Any = None
     first_key: Any = None  # of equal keys of one object
     span: tuple[int, int] = (0, 0)  # of a value with nothing wanted inside, as indices into the text
+    last_part: tuple[int, int, int] | None = None  # of those found in it: index, line, column
 
     def within(self, step: str) -> _Wanted:
         return self.inside.setdefault(step, _Wanted())
@@ -63,31 +67,53 @@ def with_positions(diagnostics: Iterable[Diagnostic], text: str, *, is_yaml: boo
     except (ValueError, StopIteration, IndexError, RecursionError):  # no such text: its diagnostics say where it breaks
         return found
     _set_places(text, offsets)
-    return [_placed(diagnostic, root, text) for diagnostic in found]
+    parts = _Parts(text)
+    return [_placed(diagnostic, root, parts) for diagnostic in found]
 
 
-def _placed(diagnostic: Diagnostic, root: _Wanted, text: str) -> Diagnostic:
+def _placed(diagnostic: Diagnostic, root: _Wanted, parts: _Parts) -> Diagnostic:
     if diagnostic.line is None:
         line, column = _place(root, diagnostic.path, diagnostic.code in _AT_KEY)
         if diagnostic.part is not None and line is not None and column is not None:
-            line, column = _place_of_part(diagnostic.part, _wanted_at(root, diagnostic.path), text, line, column)
+            line, column = parts.place(diagnostic.part, _wanted_at(root, diagnostic.path), line, column)
         diagnostic = replace(diagnostic, line=line, column=column)
     at_first = diagnostic.code in _AT_FIRST_KEY
     related = tuple(_placed_related(place, root, at_first) for place in diagnostic.related)
     return replace(diagnostic, related=related) if related else diagnostic
 
 
-def _place_of_part(part: str, wanted: _Wanted, text: str, line: int, column: int) -> tuple[int, int]:
-    """The place of a part of the value at this place; of the value itself where the part cannot be seen."""
-    start, end = wanted.span
-    forms = "|".join(map(re.escape, written_forms(part)))
-    found = re.compile(rf"(?<!\$)(?:{forms})").search(text, start, end)  # a dollar before a reference makes it literal
-    if found is None:
+class _Parts:
+    """Finds parts of values. Thousands in one value cost no more than one: each is looked for behind the one before."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._room = _MOST_SEARCHED
+
+    def place(self, part: str, wanted: _Wanted, line: int, column: int) -> tuple[int, int]:
+        """The place of a part of the value at this place; of the value itself where the part cannot be seen."""
+        text, (start, end) = self._text, wanted.span
+        for index, line_there, column_there in filter(None, (wanted.last_part, (start, line, column))):
+            found = self._find(part, index, end)
+            if found >= 0:
+                newlines = text.count("\n", index, found)
+                column_there += found - index
+                if newlines:
+                    column_there = found - text.rindex("\n", index, found)
+                wanted.last_part = found, line_there + newlines, column_there
+                return wanted.last_part[1:]
         return line, column
-    newlines = text.count("\n", start, found.start())
-    if newlines:
-        return line + newlines, found.start() - text.rindex("\n", start, found.start())
-    return line, column + found.start() - start
+
+    def _find(self, part: str, start: int, end: int) -> int:
+        for form in dict.fromkeys(written_forms(part)):
+            if self._room <= 0:
+                return -1
+            found = self._text.find(form, start, end)
+            while found > 0 and self._text[found - 1] == "$":  # which makes a reference literal
+                found = self._text.find(form, found + 1, end)
+            self._room -= (end if found < 0 else found) - start
+            if found >= 0:
+                return found
+        return -1
 
 
 def _wanted_at(root: _Wanted, path: str) -> _Wanted:

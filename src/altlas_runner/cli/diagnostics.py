@@ -12,6 +12,7 @@ from typing import Literal
 import click
 
 from altlas_runner.alt_file import Diagnostic
+from altlas_runner.alt_file.diagnostics import most_important
 from altlas_runner.cli.excerpt import shown
 from altlas_runner.cli.rendering import concise, count_of, full
 
@@ -64,9 +65,9 @@ def print_diagnostics(
         more: how to see the rest, or None.
     """
     found = [diagnostic for file in files for diagnostic in file.diagnostics]
-    kept = _most_important(files, most)
+    kept = {id(each) for each in most_important(found, most)}
     colour = wants_colour()
-    for file in kept:
+    for file in [replace(each, diagnostics=[d for d in each.diagnostics if id(d) in kept]) for each in files]:
         if file.diagnostics and style == "full":
             click.echo(full(file.diagnostics, file.text, file.name, colour=colour), err=True, color=colour)
         else:
@@ -76,26 +77,6 @@ def print_diagnostics(
         click.echo(rest if more is None else f"{rest}: {more}", err=True)
     name = f"{len(files):,} files" if len(files) != 1 else shown(files[0].name)
     click.echo(f"{name}: {count_of(found)}", err=True)
-
-
-def _most_important(files: Sequence[Checked], most: int) -> list[Checked]:
-    """The files with at most so many diagnostics, still in order; warnings go first when there are too many."""
-    kept = []
-    errors_left = most
-    warnings_left = most - sum(d.severity == "error" for file in files for d in file.diagnostics)
-    for file in files:
-        diagnostics = []
-        for diagnostic in file.diagnostics:
-            if diagnostic.severity == "error":
-                errors_left -= 1
-                keep = errors_left >= 0
-            else:
-                warnings_left -= 1
-                keep = warnings_left >= 0
-            if keep:
-                diagnostics.append(diagnostic)
-        kept.append(replace(file, diagnostics=diagnostics))
-    return kept
 
 
 def _read_again(source: Path) -> bytes | None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from altlas_runner.cli.main import with_exit_codes
+from altlas_runner.cli.main import EXIT_BUNDLE, fail, with_exit_codes
 from altlas_runner.config import RunnerConfig
-from altlas_runner.errors import ConfigurationError
+from altlas_runner.errors import BundleError, ConfigurationError
 from altlas_runner.last_file.visible_text import visible
 from altlas_runner.runs import list_runs, remove_run, runs_to_prune
 
@@ -40,16 +40,26 @@ def prune(
 ) -> None:
     """Remove the bundles of finished runs, by number (--keep), by age (--older-than), or by both.
 
-    A run that is going on stays, and so does one that was interrupted unless --interrupted is given.
+    A run that is going on stays, and so does one that was interrupted unless --interrupted is given. What cannot be
+    removed is named, and keeps no other from going.
     """
     if keep is None and older_than is None:
         raise ConfigurationError("say which runs may go: --keep 20 leaves the latest 20, --older-than 30d the younger")
     entries = list_runs(output_dir or RunnerConfig(config_file=config_file).output_dir)
     age = timedelta(0) if older_than is None else _age(older_than)
-    for entry in runs_to_prune(entries, datetime.now(UTC), keep=keep or 0, older_than=age, interrupted=interrupted):
-        if not dry_run:
-            remove_run(entry)
+    may_go = runs_to_prune(entries, datetime.now(UTC), keep=keep or 0, older_than=age, interrupted=interrupted)
+    left = 0
+    for entry in may_go:
+        try:
+            if not dry_run:
+                remove_run(entry)
+        except BundleError as error:  # the others may go all the same
+            left += 1
+            click.echo(f"error: {visible(str(error))}", err=True)
+            continue
         click.echo(f"{'would remove' if dry_run else 'removed'} {visible(str(entry.directory))}")
+    if left:
+        fail(EXIT_BUNDLE, f"{left:,} of {len(may_go):,} bundles could not be removed; prune again when that is mended")
 
 
 def _age(text: str) -> timedelta:

@@ -16,9 +16,8 @@ from altlas_runner.cli.progress import Progress, ProgressMode, progress_of
 from altlas_runner.cli.run_options import find_handlers_here, given_settings, running_options
 from altlas_runner.cli.running import run_and_tell
 from altlas_runner.cli.source import parse_source, parser_with_schema
-from altlas_runner.kept_settings import config_of_resume
+from altlas_runner.config import RunnerConfig
 from altlas_runner.last_file.visible_text import visible
-from altlas_runner.run_journal import look_into_run
 from altlas_runner.runner import Runner
 from altlas_runner.task_manager.journal.resuming import NOT_BEGUN, ResumePlan
 
@@ -79,8 +78,7 @@ def resume(
     that have changed, and what depends on them, run again.
     """
     refuse_stdin_twice(alt_file, input_file)
-    _, description = look_into_run(bundle)
-    config = config_of_resume(description.settings, config_file, given_settings(settings, config_file))
+    config = RunnerConfig(config_file=config_file, **given_settings(settings, config_file))
     set_up_logging(config.log_level, as_json=progress_mode == "json")
     progress = progress_of(progress_mode)
     find_handlers_here(config)

@@ -12,14 +12,13 @@ from altlas_runner.execution import NO_PREFERENCES, Preferences
 from altlas_runner.server.answering import base_of, json_answer
 from altlas_runner.server.models import (
     Accepted,
-    DiagnosticAnswer,
     ExecuteAnswer,
     RunRequest,
     ValidateAnswer,
     ValidateRequest,
 )
 from altlas_runner.server.operations import Answer, Operation
-from altlas_runner.server.problems import Problem
+from altlas_runner.server.problems import Problem, told
 from altlas_runner.server.runs import QueueFullError, Run, StoppingError
 from altlas_runner.server.service import Service
 
@@ -162,6 +161,5 @@ class ExecutingEndpoints:
 
 
 def _verdict(found: list[Diagnostic]) -> web.Response:
-    diagnostics = [DiagnosticAnswer.model_validate(each.to_dict()) for each in found]
-    valid = not any(each.severity == "error" for each in diagnostics)
-    return json_answer(ValidateAnswer(valid=valid, diagnostics=diagnostics))
+    said = told(found)
+    return json_answer(ValidateAnswer.model_validate({"valid": not said["error_count"], **said}))

@@ -7,7 +7,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import to_json
 
 from altlas_runner.statuses import TaskStatus
 
@@ -83,18 +93,28 @@ class ValidateRequest(_Strict):
 
     model_config = ConfigDict(json_schema_extra=_ONE_FILE)
 
-    alt_file_content: str | dict[str, JsonValue] | None = Field(
+    alt_file_content: str | dict[str, Any] | None = Field(
         None, description="The ALT file: JSON or YAML text, or the object itself."
     )
     alt_file_path: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(
         None, description="A path relative to the service's directory for ALT files (off unless it was given one)."
     )
 
+    _content: bytes | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _one_file(self) -> ValidateRequest:
-        if (self.alt_file_content is None) == (self.alt_file_path is None):
+        given = self.alt_file_content
+        if (given is None) == (self.alt_file_path is None):
             raise ValueError("give either alt_file_content or alt_file_path")
+        if given is not None:  # made here, for a long body is validated beside the event loop
+            self._content = given.encode() if isinstance(given, str) else to_json(given, inf_nan_mode="constants")
         return self
+
+    @property
+    def content(self) -> bytes | None:
+        """The ALT file, an object as JSON; None where only its path is given."""
+        return self._content
 
 
 class RunRequest(ValidateRequest):
@@ -170,11 +190,18 @@ class DiagnosticAnswer(_Answer):
     part: str | None
 
 
-class ValidateAnswer(_Answer):
-    """Every problem of an ALT file."""
+class _Told(_Answer):
+    diagnostics: list[DiagnosticAnswer] = Field(
+        description="The problems of an ALT file; of more than 1,000, or 1 MiB, the first, errors before warnings."
+    )
+    error_count: Annotated[int, Field(ge=0)] = Field(description="How many errors were found.")
+    warning_count: Annotated[int, Field(ge=0)] = Field(description="How many warnings were found.")
+
+
+class ValidateAnswer(_Told):
+    """What is wrong or doubtful in an ALT file."""
 
     valid: bool = Field(description="Whether it has no error; warnings do not count.")
-    diagnostics: list[DiagnosticAnswer]
 
 
 class TaskCounts(_Answer):
@@ -229,6 +256,8 @@ class Readiness(_Answer):
     status: Literal["ready", "not_ready"]
     ai_service: AiServiceState
     accepts_runs: bool = Field(description="False while the service stops.")
+    writes_bundles: bool = Field(description="False while the output directory cannot be made or written, or is full.")
+    reason: str | None = Field(description="Why it is not ready; else null.")
 
 
 class ServiceStatus(_Answer):
@@ -246,7 +275,7 @@ class ServiceStatus(_Answer):
     ended_runs: dict[str, int] = Field(description="Runs that ended since the start, by status.")
 
 
-class ProblemAnswer(_Answer):
+class ProblemAnswer(_Told):
     """A problem, as RFC 9457 has it."""
 
     type: str
@@ -254,4 +283,3 @@ class ProblemAnswer(_Answer):
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
     error: str = Field(description="The same as `detail`.")
-    diagnostics: list[DiagnosticAnswer] = Field(description="The problems of an ALT file; else empty.")

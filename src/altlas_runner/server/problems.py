@@ -10,10 +10,14 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from altlas_runner.alt_file import Diagnostic
+from altlas_runner.alt_file.diagnostics import most_important
 
-__all__ = ["PROBLEM_TYPE", "Problem", "problem_body"]
+__all__ = ["PROBLEM_TYPE", "Problem", "problem_body", "told"]
 
 PROBLEM_TYPE = "application/problem+json"
+
+_MOST_TOLD = 1000
+_MOST_BYTES = 1 << 20
 
 
 class Problem(web.HTTPException):
@@ -54,6 +58,23 @@ def problem_body(status: int, detail: str, diagnostics: Sequence[Diagnostic] = (
         "status": status,
         "detail": detail,
         "error": detail,
-        "diagnostics": [diagnostic.to_dict() for diagnostic in diagnostics],
+        **told(diagnostics),
     }
     return to_json(problem)
+
+
+def told(found: Sequence[Diagnostic]) -> dict[str, Any]:
+    """What an answer tells of the problems of an ALT file: how many there are, and the most important of them.
+
+    That is 1,000 at most, and no more than make 1 MiB of JSON: a small file can have very many, with very long names.
+    """
+    errors = sum(each.severity == "error" for each in found)
+    diagnostics: list[dict[str, Any]] = []
+    room = _MOST_BYTES
+    for each in most_important(found, _MOST_TOLD):
+        diagnostic = each.to_dict()
+        room -= len(to_json(diagnostic))
+        if room < 0 and diagnostics:
+            break
+        diagnostics.append(diagnostic)
+    return {"diagnostics": diagnostics, "error_count": errors, "warning_count": len(found) - errors}

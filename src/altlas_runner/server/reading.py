@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,10 +11,12 @@ from typing import Any, TypeVar
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from altlas_runner.alt_file import AltFile, AltParser, Diagnostic, validate_alt_file
 from altlas_runner.alt_file.diagnostics import quoted
 from altlas_runner.alt_file.limits import Limits
+from altlas_runner.collector import collector_paused
 from altlas_runner.errors import AltIoError, AltParseError
 from altlas_runner.last_file.artifacts.places import open_file_below
 from altlas_runner.server.config import ServerConfig
@@ -26,7 +27,12 @@ __all__ = ["AltSource", "RequestReader", "bad_file", "placed"]
 
 _YAML_SUFFIXES = (".yaml", ".yml")
 _LONG = 64 << 10
-"""Bytes of an ALT file that are not read in the event loop's own thread, and of a body that must find room."""
+"""Bytes of a body or of an ALT file that are not read in the event loop's own thread, and must find room."""
+
+_HELP_WITH_LIMITS = (
+    "split it, or have the service take more: serve --max-tasks, --max-dependencies, --max-body-bytes, or the fields "
+    "of ServerConfig with these names"
+)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -67,7 +73,8 @@ class RequestReader:
         self._config = config
         self._uploading = 0
         self._turn = asyncio.Lock()
-        self._parser = AltParser().with_limits(Limits(config.max_body_bytes, config.max_tasks, config.max_dependencies))
+        limits = Limits(config.max_body_bytes, config.max_tasks, config.max_dependencies, _HELP_WITH_LIMITS)
+        self._parser = AltParser().with_limits(limits)
 
     async def model(self, request: web.Request, kind: type[M]) -> M:
         """The body as a model.
@@ -76,10 +83,9 @@ class RequestReader:
             Problem: 400, 408, 413, 415 or 503.
         """
         body = await self._body(request)
-        try:
-            return kind.model_validate_json(body)
-        except ValidationError as error:
-            raise Problem(400, _explain(error)) from None
+        if len(body) > _LONG:
+            return await asyncio.to_thread(_validated, kind, body)
+        return _validated(kind, body)
 
     async def alt_file(self, asked: RunRequest) -> tuple[AltFile, AltSource]:
         """The ALT file that a request gives or names, which can be run with its inputs; and where it was.
@@ -113,10 +119,8 @@ class RequestReader:
     async def _source(self, asked: ValidateRequest) -> AltSource:
         if asked.alt_file_path is not None:
             return await asyncio.to_thread(self._read, asked.alt_file_path)
-        content = asked.alt_file_content
-        if isinstance(content, str):
-            return AltSource(content.encode(), None, is_text=True)
-        return AltSource(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), None, is_text=False)
+        assert asked.content is not None
+        return AltSource(asked.content, None, is_text=isinstance(asked.alt_file_content, str))
 
     def _checked(self, source: AltSource, inputs: Mapping[str, Any]) -> AltFile:
         try:
@@ -186,6 +190,25 @@ class RequestReader:
         return AltSource(content, path, is_text=True)
 
 
+def _validated(kind: type[M], body: bytes) -> M:
+    """The body as a model, in steps between which others have their turn: each is quick, also for millions of values.
+
+    Raises:
+        Problem: 400.
+    """
+    with collector_paused():  # what it would do meanwhile takes longest of all
+        try:
+            value = from_json(body)
+        except ValueError as error:
+            raise Problem(400, f"the body is not JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise Problem(400, "the body must be a JSON object")
+        try:
+            return kind.model_validate(value)
+        except ValidationError as error:
+            raise Problem(400, _explain(error)) from None
+
+
 def bad_file(diagnostics: list[Diagnostic]) -> Problem:
     """The refusal of an ALT file."""
     errors = [each for each in diagnostics if each.severity == "error"]
@@ -214,7 +237,7 @@ def _explain(error: ValidationError) -> str:
     """What does not fit, without what was sent."""
     lines = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False)[:10]:
-        place = "/".join(str(part) for part in problem["loc"] if part not in ("str", "dict[str,JsonValue]"))
-        text = problem["msg"].removeprefix("Value error, ")
+        place = "/".join(str(part) for part in problem["loc"] if part not in ("str", "dict[str,any]"))
+        text = problem["msg"].removeprefix("Value error, ").replace("a valid dictionary", "an object")
         lines.append(f"{place[:200]}: {text}" if place else text)
     return "; ".join(dict.fromkeys(lines))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import heapq
 import hmac
@@ -12,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Self
-from urllib.parse import urlsplit
 
 from altlas_runner.config import RunnerConfig
 from altlas_runner.last_file.bundle import REPORT_NAME
@@ -20,17 +18,16 @@ from altlas_runner.last_file.models import RESULT_NAME
 from altlas_runner.runner import Runner
 from altlas_runner.runs import RunEntry
 from altlas_runner.server.config import ServerConfig
-from altlas_runner.server.models import AiServiceState, RunAnswer, TaskCounts
+from altlas_runner.server.models import RunAnswer, TaskCounts
 from altlas_runner.server.past_runs import PastRun, PastRuns
 from altlas_runner.server.reading import RequestReader
 from altlas_runner.server.runs import Run, Runs
+from altlas_runner.server.surroundings import Surroundings
 from altlas_runner.shared_slots import SharedSlots
 
 __all__ = ["Service"]
 
 
-_LOOK_AGAIN_SECONDS = 5.0
-_CONNECT_SECONDS = 2.0
 _TICKET_SECONDS = 12 * 3600
 _TICKET_BYTES = 16
 
@@ -55,11 +52,9 @@ class Service:
         self._runner = Runner(self.config, use_installed_handlers=True, shared_slots=slots, secrets=secrets_of_server)
         self.runs = Runs(self._runner, server)
         self.past = PastRuns(self.config.output_dir)
+        self.surroundings = Surroundings(self.config)
         self._stack = AsyncExitStack()
         self._secret = secrets.token_bytes(32)
-        self._ai_service: AiServiceState = "unknown"
-        self._looked_at = -_LOOK_AGAIN_SECONDS
-        self._looking: asyncio.Lock = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._runner)
@@ -144,32 +139,6 @@ class Service:
     def _ticket(self, run_id: str, until: int) -> str:
         signature = hmac.digest(self._secret, f"{until}:{run_id}".encode(), "sha256")[:_TICKET_BYTES]
         return f"{until}-{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
-
-    # -- the AI service ----------------------------------------------------------------------------------------------
-
-    async def ai_service(self) -> AiServiceState:
-        """Whether the AI service can be reached, as of at most a few seconds ago; nothing is asked of it."""
-        loop = asyncio.get_running_loop()
-        async with self._looking:
-            if loop.time() - self._looked_at >= _LOOK_AGAIN_SECONDS:
-                self._ai_service = await self._look()
-                self._looked_at = loop.time()
-        return self._ai_service
-
-    async def _look(self) -> AiServiceState:
-        if self.config.ai_protocol == "local":
-            return "embedded"
-        if self.config.ai_proxy is not None:
-            return "unknown"
-        url = urlsplit(self.config.ai_service_url)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                _, writer = await asyncio.open_connection(url.hostname, port)
-        except (OSError, UnicodeError):  # a timeout is an OSError; the other: a host that no resolver takes
-            return "unreachable"
-        writer.close()
-        return "reachable"
 
 
 def _began_at(run: Run | RunEntry) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -45,7 +46,7 @@ class StandingEndpoints:
                 "GET",
                 "/api/v1/health/ready",
                 "ready",
-                "Whether runs can be started: the service takes them, and the AI service can be reached.",
+                "Whether runs can be started: the service takes them, reaches the AI service, and can write bundles.",
                 self.ready,
                 {200: Answer("It is ready.", Readiness), 503: Answer("It is not.", Readiness)},
                 is_open=True,
@@ -76,10 +77,19 @@ class StandingEndpoints:
     async def ready(self, request: web.Request) -> web.StreamResponse:
         """Look whether a run could do what it should."""
         accepts = not self._service.runs.stopping
-        state = await self._service.ai_service()
-        if accepts and state != "unreachable":
-            return json_answer(Readiness(status="ready", ai_service=state, accepts_runs=True))
-        return json_answer(Readiness(status="not_ready", ai_service=state, accepts_runs=accepts), status=503)
+        surroundings = self._service.surroundings
+        state, problem = await asyncio.gather(surroundings.ai_service(), surroundings.problem_of_output())
+        reasons = [] if accepts else ["the service stops"]
+        reasons += ["the AI service cannot be reached"] if state == "unreachable" else []
+        reasons += [] if problem is None else [problem]
+        readiness = Readiness(
+            status="not_ready" if reasons else "ready",
+            ai_service=state,
+            accepts_runs=accepts,
+            writes_bundles=problem is None,
+            reason="; ".join(reasons) or None,
+        )
+        return json_answer(readiness, status=503 if reasons else 200)
 
     async def status(self, request: web.Request) -> web.StreamResponse:
         """Tell numbers."""
@@ -90,7 +100,7 @@ class StandingEndpoints:
                 version=__version__,
                 started_at=service.started_at,
                 uptime_seconds=max(0.0, (datetime.now(UTC) - service.started_at).total_seconds()),
-                ai_service=await service.ai_service(),
+                ai_service=await service.surroundings.ai_service(),
                 ai_protocol=service.config.ai_protocol,
                 max_concurrent_tasks=service.config.max_concurrent_tasks,
                 running_runs=runs.running,

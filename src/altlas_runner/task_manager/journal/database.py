@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from altlas_runner.atomic_file import sync_directory
 from altlas_runner.errors import JournalError
@@ -19,12 +20,15 @@ JOURNAL_NAME = "journal.sqlite3"
 _FORMAT = 1
 _APPLICATION = 0x414C4A4C  # ALJL, so that no other database is taken for a journal
 _BUSY_SECONDS = 10.0
+_TRIES = 5
+
+T = TypeVar("T")
 
 
 class Database:
     """Rows of bytes in the order in which they were added, numbered from 1.
 
-    Made by `create`, `open` or `look_into`. Calls must not overlap; they may come from any thread.
+    Made by `create` or `open`, or given by `look_into`. Calls must not overlap; they may come from any thread.
 
     Args:
         path: of the file.
@@ -79,16 +83,29 @@ class Database:
         return database
 
     @classmethod
-    def look_into(cls, directory: Path) -> Database:
-        """The database in the directory of a bundle, only to be read, also while somebody adds to it.
+    def look_into(cls, directory: Path, look: Callable[[Database], T]) -> T:
+        """What `look` finds in the database of a bundle, which it may only read, also while somebody adds to it.
+
+        When the one who adds to it came or went meanwhile, what was found may be neither before nor after, and an error
+        no damage: then it is looked for again.
 
         Raises:
             JournalError: there is none, it cannot be read, or another version made it.
         """
         path = directory / JOURNAL_NAME
-        if path.with_name(f"{JOURNAL_NAME}-wal").exists():
-            return cls._existing(path, "mode=ro")
-        return cls._existing(path, "mode=ro&immutable=1")  # nobody adds to it; and so nothing is left beside it
+        tries_left = _TRIES
+        while True:
+            tries_left -= 1
+            before = _state(path)
+            try:
+                with contextlib.closing(cls._existing(path, before.how_to_look)) as database:
+                    found = look(database)
+            except JournalError:
+                if not tries_left or _state(path) == before:
+                    raise
+            else:
+                if not tries_left or before.is_added_to or _state(path) == before:
+                    return found
 
     @staticmethod
     def must_exist(directory: Path) -> None:
@@ -200,6 +217,37 @@ class Database:
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
+
+
+class _State(NamedTuple):
+    """Of the files of a database, as far as it says whether somebody who adds to it came or went.
+
+    Attributes:
+        is_added_to: whether rows are beside the database, as they are while somebody adds to it or was killed.
+        file: the file system's numbers for the database itself, which change when those rows are put into it.
+    """
+
+    is_added_to: bool
+    file: tuple[int, int, int] | None
+
+    @property
+    def how_to_look(self) -> str:
+        """Where nobody adds to it SQLite need not lock it, and so leaves nothing beside it."""
+        return "mode=ro" if self.is_added_to else "mode=ro&immutable=1"
+
+
+def _state(path: Path) -> _State:
+    rows = _stat(path.with_name(f"{JOURNAL_NAME}-wal"))
+    file = _stat(path)
+    return _State(
+        rows is not None and rows.st_size > 0, None if file is None else (file.st_ino, file.st_size, file.st_mtime_ns)
+    )
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    with contextlib.suppress(OSError):
+        return path.stat()
+    return None
 
 
 _MOST_MISSING = 10_000

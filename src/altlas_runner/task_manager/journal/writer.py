@@ -98,9 +98,16 @@ class JournalWriter:
 
     def close(self) -> None:
         """Write what is left, and let go of the bundle. It may wait for the disk."""
+        self._end(self._database.close)
+
+    def remove(self) -> None:
+        """Remove the journal and let go of the bundle: its run did not begin."""
+        self._end(self._database.remove)
+
+    def _end(self, leave: Callable[[], None]) -> None:
         self._records.put(None)
         self._thread.join()
-        self._database.close()
+        leave()
         self._lock.release()
 
     def _tell(self, count: int) -> None:

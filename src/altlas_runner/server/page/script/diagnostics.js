@@ -5,11 +5,9 @@ const WIDEST_LINE = 160;
 
 const plural = (count, word) => `${formatCount(count)} ${word}${count === 1 ? "" : "s"}`;
 
-const countOf = (diagnostics) => {
-  const errors = diagnostics.filter((each) => each.severity === "error").length;
-  const said = [errors && plural(errors, "error"), diagnostics.length - errors && plural(diagnostics.length - errors, "warning")];
-  return said.filter(Boolean).join(", ");
-};
+/** How many problems were found; the service tells no more than the first thousand of them. */
+const countOf = ({ error_count: errors, warning_count: warnings }) =>
+  [errors && plural(errors, "error"), warnings && plural(warnings, "warning")].filter(Boolean).join(", ");
 
 /** The lines of a text by their numbers from 1, as code points, since columns count those. */
 class Lines {
@@ -72,11 +70,12 @@ const diagnosticItem = (diagnostic, lines, goto) => {
 };
 
 /** All problems, errors first where there are too many to show. */
-const diagnosticList = (diagnostics, text, goto) => {
+const diagnosticList = ({ diagnostics, error_count: errors, warning_count: warnings }, text, goto) => {
   const lines = new Lines(text);
   const isError = (each) => each.severity === "error";
-  const many = diagnostics.length > MOST_SHOWN;
+  const more = errors + warnings - Math.min(diagnostics.length, MOST_SHOWN);
+  const many = more > 0;
   const sorted = many ? [...diagnostics.filter(isError), ...diagnostics.filter((each) => !isError(each))] : diagnostics;
-  const rest = many && el("li", { class: "note" }, `and ${formatCount(diagnostics.length - MOST_SHOWN)} more, which `, el("code", null, "altlas-runner validate"), " lists");
+  const rest = many && el("li", { class: "note" }, `and ${formatCount(more)} more, which `, el("code", null, "altlas-runner validate"), " lists");
   return el("ol", { class: "diagnostics", "aria-label": "Problems" }, ...sorted.slice(0, MOST_SHOWN).map((each) => diagnosticItem(each, lines, goto)), rest);
 };

@@ -12,7 +12,7 @@ class Refusal extends Error {
     const words = [problem?.error, problem?.detail, problem?.title].find((part) => typeof part === "string" && part);
     super((words ?? `The service answered ${status}.`).slice(0, LONGEST_WORDS));
     Object.assign(this, { status, retryAfter });
-    this.diagnostics = Array.isArray(problem?.diagnostics) ? problem.diagnostics : [];
+    this.found = Array.isArray(problem?.diagnostics) && problem.diagnostics.length ? problem : null;
   }
 }
 

@@ -62,17 +62,18 @@ class Submission {
     const { signal } = (this.looking = new AbortController());
     try {
       const found = await this.service.json("api/v1/validate", { method: "POST", body: { alt_file_content: text }, signal });
-      this.judge(found.diagnostics, text, found.valid);
+      this.judge(found, text, found.valid);
     } catch (error) {
       if (!signal.aborted) this.refuse(error, text);
     }
   }
 
-  judge(diagnostics, text, isValid) {
-    const [kind, words] = isValid ? ["success", diagnostics.length ? "This file can be run" : "This file is fine"] : ["failure", "This file cannot be run as it is"];
-    const count = diagnostics.length > 0 && el("span", { class: "count" }, " " + countOf(diagnostics));
-    this.show(el("h3", { class: "finding " + kind }, icon(kind), words, count), diagnostics.length > 0 && diagnosticList(diagnostics, text, (...place) => this.paper.goto(...place)));
-    this.tell(`${words}. ${countOf(diagnostics)}`);
+  judge(found, text, isValid) {
+    const isFine = found.diagnostics.length === 0;
+    const [kind, words] = isValid ? ["success", isFine ? "This file is fine" : "This file can be run"] : ["failure", "This file cannot be run as it is"];
+    const count = !isFine && el("span", { class: "count" }, " " + countOf(found));
+    this.show(el("h3", { class: "finding " + kind }, icon(kind), words, count), !isFine && diagnosticList(found, text, (...place) => this.paper.goto(...place)));
+    this.tell(`${words}. ${countOf(found)}`);
   }
 
   async start() {
@@ -95,7 +96,7 @@ class Submission {
 
   refuse(error, text) {
     if (!(error instanceof Refusal) || error.status === 401) return this.failed(error);
-    if (error.diagnostics.length) return this.judge(error.diagnostics, text, false);
+    if (error.found) return this.judge(error.found, text, false);
     const isFull = error.status === 429;
     const again = button(isFull ? "Try again" : "Close", () => (isFull ? this.start() : this.show()), { class: "quiet" });
     const when = isFull && error.retryAfter && `It asks to come back in ${plural(error.retryAfter, "second")}.`;
