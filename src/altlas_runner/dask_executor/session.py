@@ -136,7 +136,7 @@ class Session:
         """
         for task in self._background:
             task.cancel()
-        with _untold_cancels(), suppress(Exception):  # each kind of broken connection raises something else
+        with _untold(), suppress(Exception):  # each kind of broken connection raises something else
             async with asyncio.timeout(_CLOSE_SECONDS):
                 if not at_once:  # else the scheduler tells us that we are gone, and complains that it cannot
                     self._client.unsubscribe_topic(CLUSTER_TOPIC)
@@ -150,11 +150,11 @@ class Session:
 
 
 @contextmanager
-def _untold_cancels() -> Iterator[None]:
-    """The block during which Dask does not log as an error, with a traceback, that we end its look for a scheduler."""
+def _untold() -> Iterator[None]:
+    """The block during which Dask's client logs nothing: that we end its look for a scheduler is no error."""
 
     def is_told(record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+        return False
 
     logger = logging.getLogger("distributed.client")
     logger.addFilter(is_told)
