@@ -27,13 +27,25 @@ HANDLERS = [
     functions.large, functions.fail, functions.tell, functions.log,
 ]  # fmt: skip
 
+_CLOSE_SECONDS = 60.0
+_RUN_SECONDS = 300.0
+
 
 @asynccontextmanager
 async def local_cluster(workers: int = 2, threads: int = 2) -> AsyncIterator[LocalCluster]:
     """A cluster of worker processes that are started again when they die."""
     options: dict[str, Any] = {"n_workers": workers, "threads_per_worker": threads, "processes": True}
-    async with LocalCluster(**options, asynchronous=True, dashboard_address=":0") as cluster:
+    cluster = await LocalCluster(**options, asynchronous=True, dashboard_address=":0")
+    try:
         yield cluster
+    finally:
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await cluster.close()
+        except TimeoutError:  # a test that would wait for ever tells nobody why
+            for pid in worker_pids(cluster):
+                os.kill(pid, signal.SIGKILL)
+            raise
 
 
 def task(task_type: str, task_id: str = "a", *, parameters: dict[str, Any] | None = None, **fields: Any) -> Task:
@@ -48,9 +60,10 @@ async def run_on(
     on_event: Callable[[Event], None] | None = None,
     **options: Any,
 ) -> list[TaskResult]:
-    """Run tasks to their end; what no handler does is refused."""
+    """Run tasks to their end, within minutes; what no handler does is refused."""
     manager = TaskManager(alt_file_of(*tasks), None, concurrency, engine=engine, on_event=on_event, seed=1, **options)
-    return await manager.run()
+    async with asyncio.timeout(_RUN_SECONDS):
+        return await manager.run()
 
 
 def worker_pids(cluster: LocalCluster) -> list[int]:
