@@ -41,7 +41,9 @@ async def local_cluster(workers: int = 2, threads: int = 2) -> AsyncIterator[Loc
     finally:
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await cluster.close()
+                closing = cluster.close()
+                assert closing is not None
+                await closing
         except TimeoutError:  # a test that would wait for ever tells nobody why
             for pid in worker_pids(cluster):
                 os.kill(pid, signal.SIGKILL)
