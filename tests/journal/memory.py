@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from altlas_runner.errors import JournalError
 from altlas_runner.redaction import Redactor
@@ -28,7 +29,6 @@ class MemoryJournal:
         self.lines: list[bytes] = []
         self._fails_after = fails_after
         self._waiting: list[Sequence[Fact]] = []
-        self._writer = JournalWriter(None, None, JournalCleaning(Redactor(()), alt_file_of()))  # type: ignore[arg-type]  # only its words
 
     def begin(self, committed: Callable[[int, JournalError | None], None]) -> None:
         self._committed = committed
@@ -46,8 +46,14 @@ class MemoryJournal:
             return
         if self._fails_after is not None:
             self._fails_after -= 1
-        self.lines += [line for facts in waiting if (line := self._writer.line(facts))]
+        self.lines += [line for facts in waiting if (line := _writer().line(facts))]
         self._committed(len(waiting), None)
+
+
+@cache
+def _writer() -> JournalWriter:
+    """Only for its words: one for all journals, because each has a thread."""
+    return JournalWriter(None, None, JournalCleaning(Redactor(()), alt_file_of()))  # type: ignore[arg-type]
 
 
 def record_of(lines: Sequence[bytes]) -> RunRecord:
