@@ -114,10 +114,11 @@ class _Events:
         self._paused = self._over = False
         self._over_after = inf if run.scenario.run_deadline is None else run.scenario.run_deadline
         self._names: list[str] = []
-        self._now = -inf
+        self._now = self._acted_at = -inf
 
     def on_action(self, instant: float, action: Action) -> None:
         self._see(instant)
+        self._acted_at = instant
         if action.kind == "cancel":
             self._over = True
         elif action.kind == "abort":  # the coroutine learns of it a turn of the loop later
@@ -148,7 +149,7 @@ class _Events:
                     self._complain(task, "is said to be ready before its dependencies completed")
                 self._fresh.add(task)
             case "TaskStarted":
-                self._on_start(task, event)
+                self._on_start(instant, task, event)
             case "AttemptFailed":
                 self._failed[task] += 1
                 self._holding.pop(task, None)
@@ -172,8 +173,9 @@ class _Events:
 
     # -- the picture -------------------------------------------------------------------------------------------------
 
-    def _on_start(self, task: int, event: Any) -> None:
-        if self._over or self._paused:
+    def _on_start(self, instant: float, task: int, event: Any) -> None:
+        decided_before = self._run.journalled and instant == self._acted_at  # and was being written at that moment
+        if (self._over or self._paused) and not decided_before:
             self._complain(task, "starts while nothing may")
         if task not in self._fresh:
             self._complain(task, "starts before its dependencies completed, or its wait is over")

@@ -57,6 +57,7 @@ class SimulatedRun:
 
     Attributes:
         scenario: what was run.
+        journalled: whether it wrote down what it decided before it acted on it.
         results: of `run()`, or None when the coroutine was cancelled.
         log: calls, their ends, actions and events, in order.
         ended_at: the instant at which `run()` returned.
@@ -64,6 +65,7 @@ class SimulatedRun:
     """
 
     scenario: Scenario
+    journalled: bool = False
     results: list[TaskResult] | None = None
     log: list[Entry] = field(default_factory=list)
     ended_at: float = inf
@@ -255,7 +257,7 @@ def simulate(
         manager_class: runs it.
         recorder: where the run writes down what happens, or None.
     """
-    run = SimulatedRun(scenario)
+    run = SimulatedRun(scenario, recorder is not None)
     loop = _SimulationLoop()
     loop.set_exception_handler(lambda _, context: run.troubles.append(f"a callback raised: {context}"))
     world = _World(run, loop)
