@@ -26,13 +26,15 @@ from altlas_runner.handlers.places import FunctionPlace, load_function
 
 __all__ = ["main"]
 
-_NICENESS = 5
+_NICENESS = 10
 """However many handlers keep the CPUs busy, whoever must stop them gets its turn."""
 
 
 def main(descriptor: int) -> None:
     """Serve the runner at the other end of a socket."""
-    os.nice(_NICENESS)
+    niceness = os.nice(_NICENESS)
+    with suppress(OSError):  # systems that share time between sessions first look at that of the session
+        Path("/proc/self/autogroup").write_text(str(niceness))
     connection = socket.socket(fileno=descriptor)
     os.register_at_fork(after_in_child=connection.close)  # only our own end tells the runner that we are gone
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
