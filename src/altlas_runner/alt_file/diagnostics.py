@@ -19,6 +19,7 @@ __all__ = [
     "json_pointer",
     "most_important",
     "place_of",
+    "pointer_step",
     "quoted",
     "sort_by_position",
     "written_forms",
@@ -179,8 +180,13 @@ def json_pointer(path: Iterable[str | int]) -> str:
         room -= len(text) + 1
         if room < 0:
             break
-        parts.append("/" + text.replace("~", "~0").replace("/", "~1"))
+        parts.append(pointer_step(text))
     return "".join(parts)
+
+
+def pointer_step(name: str) -> str:
+    """One step of a JSON pointer as RFC 6901 writes it: `/a~1b` for `a/b`."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def place_of(text: str, index: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ _OWN_NAMES = (UNFINISHED_NAME, SUMMARY_NAME)
 _ALT_SUFFIXES = (".alt", ".json", ".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchFile:
     """One file of a batch.
 
@@ -49,7 +49,7 @@ class BatchFile:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     line: int | None = None
 
-    @property
+    @cached_property
     def key(self) -> FileKey:
         """By which the file is known: one path with other inputs is another file."""
         path = str(self.path)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from altlas_runner.alt_file.diagnostics import json_pointer
+from altlas_runner.alt_file.diagnostics import pointer_step
 from altlas_runner.last_file.visible_text import shortened
 
 __all__ = ["ABSENT", "Difference", "differences"]
@@ -45,7 +45,7 @@ def differences(before: Any, after: Any) -> Iterator[Difference]:
         inner: list[tuple[str, Any, Any]] = []
         if isinstance(one, dict) and isinstance(other, dict):
             keys = dict.fromkeys([*one, *other])
-            inner = [(path + json_pointer((key,)), one.get(key, _MISSING), other.get(key, _MISSING)) for key in keys]
+            inner = [(path + pointer_step(key), one.get(key, _MISSING), other.get(key, _MISSING)) for key in keys]
         elif isinstance(one, list) and isinstance(other, list):
             inner = [
                 (
